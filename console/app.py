@@ -1,0 +1,84 @@
+"""The app factory: everything that is switched on, is switched on here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_security.core import Security
+from flask_security.datastore import SQLAlchemyUserDatastore
+from sqlalchemy.engine import make_url
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import knowledge.views
+import notes.views
+from console import cli
+from console.assist import views as assist
+from console.audit import views as audit
+from console.auth import views as auth
+from console.auth.models import Role, User
+from console.auth.permissions import may
+from console.config import ROOT, Settings
+from console.customers import views as customers
+from console.db import db
+from console.empowerment import views as empowerment
+from console.errors import register_error_pages
+from console.gestures import views as gestures
+from console.interactions import views as interactions
+from console.web import limiter, register_web
+
+SECURITY = {
+    "SECURITY_PASSWORD_HASH": "argon2",
+    "SECURITY_PASSWORD_LENGTH_MIN": 10,
+    "SECURITY_CHANGEABLE": True,
+    "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+    "SECURITY_SEND_REGISTER_EMAIL": False,
+    "SECURITY_POST_LOGIN_VIEW": "/",
+    "SECURITY_POST_LOGOUT_VIEW": "/login",
+    "SECURITY_POST_CHANGE_VIEW": "/",
+    # Signing out is a form with a token; a link or an image on another page cannot do it.
+    "SECURITY_LOGOUT_METHODS": ["POST"],
+    # The same words for an unknown address and a wrong password.
+    "SECURITY_RETURN_GENERIC_RESPONSES": True,
+    "SECURITY_FLASH_MESSAGES": False,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "REMEMBER_COOKIE_HTTPONLY": True,
+    "REMEMBER_COOKIE_SAMESITE": "Lax",
+    "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+    "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+    "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+}
+
+
+def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
+    """Build the console. `overrides` are Flask settings that a test or a bench wants otherwise."""
+    settings = settings or Settings.from_environment()
+    app = Flask("console", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app.config.update(SECURITY, **settings.for_flask())
+    app.config.update(overrides)
+    make_folder(app.config["SQLALCHEMY_DATABASE_URI"])
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    register_web(app)
+    Security(app, SQLAlchemyUserDatastore(db, User, Role))
+    app.view_functions["security.login"] = limiter.limit(
+        f"{settings.SIGN_IN_ATTEMPTS} per 15 minutes", methods=["POST"]
+    )(app.view_functions["security.login"])
+    app.jinja_env.globals.update(may=may)
+    for module in (auth, assist, customers, interactions, gestures, empowerment, knowledge.views, notes.views, audit):
+        app.register_blueprint(module.bp)
+    cli.register_commands(app)
+    register_error_pages(app)
+    if settings.TRUSTED_PROXIES:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.TRUSTED_PROXIES, x_proto=settings.TRUSTED_PROXIES, x_host=settings.TRUSTED_PROXIES
+        )
+    return app
+
+
+def make_folder(url: str) -> None:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The record, for those who must account for it."""

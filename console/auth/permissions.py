@@ -1,0 +1,92 @@
+"""What each role may do: one table, and the decorator by which every route names its permission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+from functools import wraps
+from typing import Any
+
+from flask import abort, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_security.decorators import default_unauthn_handler
+
+from console.auth.models import User
+
+View = Callable[..., ResponseReturnValue]
+
+
+class Permission(StrEnum):
+    SEE_CUSTOMER = auto()
+    EDIT_CUSTOMER = auto()  # create; preferences and boundaries
+    SHOW_CONTACT_DETAILS = auto()  # unmasked; each asking is recorded
+    HANDLE_INTERACTION = auto()
+    SEE_KNOWLEDGE = auto()
+    EDIT_KNOWLEDGE = auto()
+    WRITE_NOTE = auto()
+    SEE_GESTURES = auto()
+    OFFER_GESTURE = auto()
+    REVERSE_GESTURE = auto()
+    EDIT_CATALOGUE = auto()
+    SEE_LIMITS = auto()
+    SET_LIMITS = auto()
+    SEE_TEAM = auto()
+    SEE_AUDIT = auto()
+    MANAGE_USERS = auto()
+
+
+P = Permission
+EVERYONE = {P.SEE_CUSTOMER, P.SEE_KNOWLEDGE, P.SEE_GESTURES, P.SEE_LIMITS}
+FRONTLINE = EVERYONE | {
+    P.EDIT_CUSTOMER,
+    P.SHOW_CONTACT_DETAILS,
+    P.HANDLE_INTERACTION,
+    P.WRITE_NOTE,
+    P.OFFER_GESTURE,
+}
+ROLES: dict[str, frozenset[Permission]] = {
+    "agent": frozenset(FRONTLINE),
+    "sales": frozenset(FRONTLINE),
+    "supervisor": frozenset(
+        FRONTLINE
+        | {P.EDIT_KNOWLEDGE, P.REVERSE_GESTURE, P.EDIT_CATALOGUE, P.SET_LIMITS, P.SEE_TEAM, P.SEE_AUDIT}
+    ),
+    "administrator": frozenset(EVERYONE | {P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS}),
+}
+
+
+def allowed(user: User, permission: Permission) -> bool:
+    return any(permission in ROLES.get(name, ()) for name in user.role_names)
+
+
+def may(name: str) -> bool:
+    """For templates: may("SET_LIMITS"). A name that does not exist raises KeyError."""
+    permission = Permission[name]
+    return current_user.is_authenticated and allowed(current_user, permission)
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Let in only those whose role holds `permission`: sign-in first, then a plain 403."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            if not current_user.is_authenticated:
+                if "HX-Request" in request.headers:
+                    return "", 401, {"HX-Refresh": "true"}  # the reload leads to the sign-in page and back
+                return default_unauthn_handler(mechanisms=["session"])
+            if not allowed(current_user, permission):
+                abort(403)
+            return view(*args, **kwargs)
+
+        checked.permission = permission  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """Say aloud that a route needs no sign-in."""
+    view.permission = None  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,127 @@
+"""Settings, read from the environment once, at start. A bad value is refused with the setting's name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.core import Locale, UnknownLocaleError
+from babel.numbers import is_currency
+from phonenumbers import SUPPORTED_REGIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(ValueError):
+    """An environment variable holds something that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, its default and what it does. README.md lists the same names."""
+
+    DATABASE_URL: str  # sqlite:///… or postgresql://…
+    DATA_DIR: Path  # where SQLite, the secret key and reports of imports are kept
+    SECRET_KEY: str  # signs sessions; made once and kept in DATA_DIR when not given
+    DEFAULT_CURRENCY: str  # ISO 4217, for limits and for imported amounts that name none
+    DEFAULT_REGION: str  # ISO 3166, reads phone numbers written without a country code
+    TIME_ZONE: str  # IANA; where a day begins for limits and for the times on screen
+    LOCALE: str  # how dates and amounts are written, such as en_GB
+    EMBEDDING_MODEL: str  # a folder or a name; empty: the packaged MiniLM; "none": keyword search only
+    SESSION_HOURS: int  # how long a sign-in lasts without "remember me"
+    SIGN_IN_ATTEMPTS: int  # per address and quarter of an hour
+    SECURE_COOKIES: bool  # on behind HTTPS
+    TRUSTED_PROXIES: int  # how many reverse proxies stand in front and set X-Forwarded-For
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read all settings. Raises BadSetting for the first one that cannot be used."""
+        data_dir = Path(environ.get("DATA_DIR") or ROOT / "var").expanduser().resolve()
+        return cls(
+            DATABASE_URL=database_url(environ.get("DATABASE_URL", ""), data_dir),
+            DATA_DIR=data_dir,
+            SECRET_KEY=environ.get("SECRET_KEY") or kept_secret(data_dir / "secret-key"),
+            DEFAULT_CURRENCY=one_of(environ, "DEFAULT_CURRENCY", "GBP", is_currency, "an ISO 4217 code, such as EUR"),
+            DEFAULT_REGION=one_of(
+                environ, "DEFAULT_REGION", "GB", SUPPORTED_REGIONS.__contains__, "an ISO 3166 code, such as DE"
+            ),
+            TIME_ZONE=one_of(environ, "TIME_ZONE", "Europe/London", is_time_zone, "an IANA name, such as Europe/Berlin"),
+            LOCALE=one_of(environ, "LOCALE", "en_GB", is_locale, "a locale, such as en_GB"),
+            EMBEDDING_MODEL=environ.get("EMBEDDING_MODEL", ""),
+            SESSION_HOURS=whole_number(environ, "SESSION_HOURS", 12, 1, 24 * 31),
+            SIGN_IN_ATTEMPTS=whole_number(environ, "SIGN_IN_ATTEMPTS", 10, 1, 10_000),
+            SECURE_COOKIES=one_of(environ, "SECURE_COOKIES", "0", {"0", "1"}.__contains__, "0 or 1") == "1",
+            TRUSTED_PROXIES=whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
+        )
+
+    def for_flask(self) -> dict[str, Any]:
+        """The same settings under Flask's and its extensions' names, besides their own."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "SQLALCHEMY_DATABASE_URI": self.DATABASE_URL,
+            "PERMANENT_SESSION_LIFETIME": timedelta(hours=self.SESSION_HOURS),
+            "SESSION_COOKIE_SECURE": self.SECURE_COOKIES,
+            "REMEMBER_COOKIE_SECURE": self.SECURE_COOKIES,
+            "SECURITY_PASSWORD_SALT": self.SECRET_KEY,
+        }
+
+
+def database_url(text: str, data_dir: Path) -> str:
+    if not text:
+        return f"sqlite:///{data_dir / 'plusone.db'}"
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme == "sqlite":
+        return text
+    if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    raise BadSetting(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme!r}")
+
+
+def kept_secret(path: Path) -> str:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and moved, so that two workers starting together end up with one key.
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def one_of(environ: Mapping[str, str], name: str, default: str, allowed: Any, wanted: str) -> str:
+    value = environ.get(name) or default
+    if not allowed(value):
+        raise BadSetting(f"{name} is {value!r}, but must be {wanted}")
+    return value
+
+
+def whole_number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
+        raise BadSetting(f"{name} is {text!r}, but must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def is_locale(name: str) -> bool:
+    try:
+        Locale.parse(name)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True

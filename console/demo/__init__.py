@@ -1,0 +1,1 @@
+"""The demo shop: Larch & Lantern, its customers, talks and articles."""

@@ -1,0 +1,1 @@
+"""What may be given: limits by role, and the decision whether a gesture is inside them."""

@@ -1,0 +1,1 @@
+"""What is given: the catalogue of plus ones, the suggestions, and the ledger."""

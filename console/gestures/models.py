@@ -1,0 +1,168 @@
+"""The catalogue, the ledger's rows and events, and what was suggested."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+
+from console.auth.models import User
+from console.customers.models import Customer
+from console.db import Base, Json, enum_column, utc_now
+from console.money import Money
+
+
+class GestureKind(StrEnum):
+    ADDON = "addon"
+    UPGRADE = "upgrade"
+    CREDIT = "credit"
+    DISCOUNT = "discount"
+    FEE_WAIVER = "fee_waiver"
+    SAMPLE = "sample"
+    HANDWRITTEN_CARD = "handwritten_card"
+    EXPEDITED_SHIPPING = "expedited_shipping"
+    DONATION = "donation"
+    EXTENDED_TERM = "extended_term"
+    PRIORITY_ACCESS = "priority_access"
+    HUMAN_FOLLOWUP = "human_followup"
+
+
+class Occasion(StrEnum):
+    RECOVERY = "recovery"  # after a failure
+    DELIGHT = "delight"  # for no reason
+
+
+class Gesture(Base):
+    """A catalogue entry, a "plus one". What it costs and is called stands in its versions."""
+
+    __tablename__ = "gestures"
+
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    kind: Mapped[GestureKind] = mapped_column(enum_column(GestureKind))
+    active: Mapped[bool] = mapped_column(default=True)
+    is_demo: Mapped[bool] = mapped_column(default=False)
+
+    versions: Mapped[list[GestureVersion]] = relationship(
+        lazy="raise", order_by="GestureVersion.version", back_populates="gesture"
+    )
+
+
+class GestureVersion(Base):
+    """The immutable price sheet of a gesture; the one with the highest version is in force.
+
+    Four amounts that are never conflated: cost (limits), face value (legal caps), perceived value
+    (ranking), tax value.
+    """
+
+    __tablename__ = "gesture_versions"
+    __table_args__ = (
+        UniqueConstraint("gesture_id", "version"),
+        CheckConstraint("cost_minor >= 0 AND face_minor >= 0 AND perceived_minor >= 0 AND tax_minor >= 0", name="amounts"),
+    )
+
+    gesture_id: Mapped[int] = mapped_column(ForeignKey("gestures.id"))
+    version: Mapped[int]
+    name: Mapped[str] = mapped_column(String(120))
+    blurb: Mapped[str] = mapped_column(String(300), default="")  # for the agent
+    wording: Mapped[str] = mapped_column(String(300), default="")  # what to say to the customer
+    currency: Mapped[str] = mapped_column(String(3))
+    cost_minor: Mapped[int] = mapped_column(BigInteger)
+    face_minor: Mapped[int] = mapped_column(BigInteger)
+    perceived_minor: Mapped[int] = mapped_column(BigInteger)
+    tax_minor: Mapped[int] = mapped_column(BigInteger)
+    cost: Mapped[Money] = composite("cost_minor", "currency")
+    occasions: Mapped[list[str]] = mapped_column(default=list)  # Occasion values
+    suits: Mapped[list[str]] = mapped_column(default=list)  # words of preferences and signals that it suits
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    gesture: Mapped[Gesture] = relationship(lazy="raise", back_populates="versions")
+    created_by: Mapped[User | None] = relationship(lazy="raise")
+
+
+class EntryState(StrEnum):
+    HELD = "held"  # offered; reserved until it expires
+    GRANTED = "granted"
+    FULFILLED = "fulfilled"
+    DECLINED = "declined"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+
+
+class LedgerEntry(Base):
+    """One gesture offered to one customer: the projection of its LedgerEvents. Never deleted.
+
+    Inserted by ledger.py alone; a database trigger refuses any row whose subjects are not locked and
+    stamped by the same transaction.
+    """
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        Index(None, "agent_id", "booked_at"),  # the agent's day
+        Index(None, "customer_id", "booked_at"),  # the customer's rolling days
+        Index(None, "interaction_id"),
+        Index(None, "state", "expires_at"),  # holds that are due
+        CheckConstraint("cost_minor >= 0", name="cost"),
+    )
+
+    gesture_version_id: Mapped[int] = mapped_column(ForeignKey("gesture_versions.id"))
+    limit_set_id: Mapped[int] = mapped_column(ForeignKey("limit_sets.id"))  # the version it was held under
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id"))
+    agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    occasion: Mapped[Occasion] = mapped_column(enum_column(Occasion))
+    state: Mapped[EntryState] = mapped_column(enum_column(EntryState))
+    currency: Mapped[str] = mapped_column(String(3))
+    cost_minor: Mapped[int] = mapped_column(BigInteger)
+    face_minor: Mapped[int] = mapped_column(BigInteger)
+    cost: Mapped[Money] = composite("cost_minor", "currency")
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    booked_at: Mapped[datetime]  # set under the lock; what every window counts by
+    expires_at: Mapped[datetime]
+    idempotency_key: Mapped[str] = mapped_column(String(64), unique=True)
+    terms_hash: Mapped[str] = mapped_column(String(64))
+
+    agent: Mapped[User] = relationship(lazy="raise")
+    customer: Mapped[Customer] = relationship(lazy="raise")
+    gesture_version: Mapped[GestureVersion] = relationship(lazy="raise")
+    events: Mapped[list[LedgerEvent]] = relationship(lazy="raise", order_by="LedgerEvent.id")
+
+
+class LedgerEvent(Base):
+    """One step of an entry. Append-only, by database trigger."""
+
+    __tablename__ = "ledger_events"
+    __table_args__ = (Index(None, "entry_id"),)
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("ledger_entries.id"))
+    state: Mapped[EntryState] = mapped_column(enum_column(EntryState))  # what the entry became
+    delta_minor: Mapped[int] = mapped_column(BigInteger)  # change of what counts against limits
+    at: Mapped[datetime]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # none: time ran out
+    reason: Mapped[str] = mapped_column(String(300), default="")
+
+
+class LedgerLock(Base):
+    """A row for each agent, customer and interaction; whoever holds it may spend its limits."""
+
+    __tablename__ = "ledger_locks"
+
+    subject: Mapped[str] = mapped_column(String(40), unique=True)  # "agent:7"
+    last_at: Mapped[datetime]  # never runs backwards, so no window can open again
+
+
+class Suggestion(Base):
+    """A list of gestures as it was shown, with the chance each had, so that it can be learned from."""
+
+    __tablename__ = "suggestions"
+    __table_args__ = (Index(None, "customer_id", "shown_at"),)
+
+    shown_at: Mapped[datetime] = mapped_column(default=utc_now)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interactions.id"))
+    agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    items: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"gesture_version": 3, "score": .8, "propensity": 1}]

@@ -1,0 +1,1 @@
+"""The conversation going on: who talks with whom since when, and every turn of it."""

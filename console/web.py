@@ -1,0 +1,157 @@
+"""What every page shares: partials for htmx, security headers, and how times and amounts are written."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf import CSRFProtect
+from sqlalchemy import event
+
+from console.db import db, utc_now
+from console.money import Money
+
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address, storage_uri="memory://")
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def register_web(app: Flask) -> None:
+    """CSRF, rate limits, headers, template filters, and the count of SQL statements behind each page."""
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(add_headers)
+    app.jinja_env.filters.update(
+        money=money, day=day, clock=clock, moment=moment, ago=ago, when=when, count=count, initials=initials
+    )
+    app.jinja_env.globals.update(now=utc_now)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    stamp_static_files(app)
+    with app.app_context():
+        event.listen(db.engine, "after_cursor_execute", count_statement)
+
+
+def wants_partial() -> bool:
+    """htmx asks for a piece of the page; a boosted link or a history restore gets it whole."""
+    headers = request.headers
+    return "HX-Request" in headers and "HX-Boosted" not in headers and "HX-History-Restore-Request" not in headers
+
+
+def render_page_or_partial(page: str, partial: str, status: int = 200, **context: Any) -> Response:
+    # One URL, two bodies: a cache must not hand the partial to a full page load.
+    response = make_response(render_template(partial if wants_partial() else page, **context), status)
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["SECURE_COOKIES"]:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Sql-Statements"] = str(g.get("sql_statements", 0))
+    return response
+
+
+def count_statement(*_: Any) -> None:
+    if request:
+        g.sql_statements = g.get("sql_statements", 0) + 1
+
+
+def stamp_static_files(app: Flask) -> None:
+    """Static addresses carry the file's time, so that they can be cached for a year."""
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000
+
+    @app.url_defaults
+    def stamp(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values and app.static_folder:
+            path = Path(app.static_folder, values["filename"])
+            values["v"] = format(int(path.stat().st_mtime), "x") if path.exists() else "0"
+
+
+def zone() -> ZoneInfo:
+    return ZoneInfo(current_app.config["TIME_ZONE"])
+
+
+def locale() -> str:
+    return str(current_app.config["LOCALE"])
+
+
+def money(amount: Money) -> str:
+    return amount.format(locale())
+
+
+def day(value: datetime | date) -> str:
+    """14 May, or 14 May 2024 when it is not this year."""
+    local = value.astimezone(zone()).date() if isinstance(value, datetime) else value
+    return str(format_date(local, "d MMM" if local.year == today().year else "d MMM y", locale=locale()))
+
+
+def clock(value: datetime) -> str:
+    return str(format_time(value, "HH:mm", tzinfo=zone(), locale=locale()))
+
+
+def moment(value: datetime) -> str:
+    """Everything, for a tooltip: Tue 14 May 2024, 10:24."""
+    return str(format_datetime(value, "EEE d MMM y, HH:mm", tzinfo=zone(), locale=locale()))
+
+
+def when(value: datetime) -> str:
+    """Short and unmistakable: 10:24 today, Tue 10:24 within the week, otherwise the day."""
+    days = (today() - value.astimezone(zone()).date()).days
+    if days == 0:
+        return clock(value)
+    if days == 1:
+        return f"Yesterday {clock(value)}"
+    if 1 < days < 7:
+        return str(format_datetime(value, "EEE HH:mm", tzinfo=zone(), locale=locale()))
+    return day(value)
+
+
+def ago(value: datetime) -> str:
+    """In words, to the nearest large unit: 3 days ago, in 2 hours."""
+    return str(format_timedelta(value - utc_now(), add_direction=True, locale=locale()))
+
+
+def today() -> date:
+    return utc_now().astimezone(zone()).date()
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """1 order, 2 orders, 1,204 orders."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def initials(name: str) -> str:
+    words = name.split()
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()

@@ -1,0 +1,1 @@
+"""How the right passage is found. Knows nothing of customers."""

@@ -1,0 +1,1 @@
+"""What was written down and promised, and how it comes back later."""

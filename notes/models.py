@@ -1,0 +1,103 @@
+"""Notes with their history, and promises."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from console.auth.models import User
+from console.customers.models import Customer
+from console.db import Base, enum_column, utc_now
+
+
+class NoteKind(StrEnum):
+    CALL = "call"
+    VISIT = "visit"
+    PREFERENCE = "preference"
+    FOLLOW_UP = "follow_up"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+class Note(Base):
+    """What somebody wrote down about a customer. Amended, never overwritten: see NoteRevision."""
+
+    __tablename__ = "notes"
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "customer_id", "written_at"),
+        Index(None, "author_id", "written_at"),
+    )
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interactions.id"))
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    source: Mapped[str | None] = mapped_column(String(40))
+    external_id: Mapped[str | None] = mapped_column(String(120))
+    kind: Mapped[NoteKind] = mapped_column(enum_column(NoteKind), default=NoteKind.CALL)
+    body: Mapped[str] = mapped_column(Text)
+    quotable: Mapped[bool] = mapped_column(default=False)  # may be quoted to the customer
+    pinned: Mapped[bool] = mapped_column(default=False)
+    follow_up_on: Mapped[date | None]
+    written_at: Mapped[datetime] = mapped_column(default=utc_now)
+    version: Mapped[int] = mapped_column(default=1)  # optimistic lock; grows with each amendment
+
+    author: Mapped[User | None] = relationship(lazy="raise")
+    customer: Mapped[Customer] = relationship(lazy="raise")
+    revisions: Mapped[list[NoteRevision]] = relationship(
+        lazy="raise", order_by="NoteRevision.version", cascade="all, delete-orphan"
+    )
+
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class NoteRevision(Base):
+    """What a note said before it was amended."""
+
+    __tablename__ = "note_revisions"
+    __table_args__ = (UniqueConstraint("note_id", "version"),)
+
+    note_id: Mapped[int] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    body: Mapped[str] = mapped_column(Text)
+    kind: Mapped[NoteKind] = mapped_column(enum_column(NoteKind))
+    quotable: Mapped[bool]
+    replaced_at: Mapped[datetime] = mapped_column(default=utc_now)
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    replaced_by: Mapped[User | None] = relationship(lazy="raise")
+
+
+class PromiseState(StrEnum):
+    OPEN = "open"
+    KEPT = "kept"
+    BROKEN = "broken"
+    RELEASED = "released"
+
+
+class Promise(Base):
+    """What was promised, by whom, by when. Past its time and still open, it is broken."""
+
+    __tablename__ = "promises"
+    __table_args__ = (Index(None, "customer_id", "state"), Index(None, "owner_id", "state", "due_at"))
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    note_id: Mapped[int | None] = mapped_column(ForeignKey("notes.id"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    text: Mapped[str] = mapped_column(String(300))
+    due_at: Mapped[datetime]
+    state: Mapped[PromiseState] = mapped_column(enum_column(PromiseState), default=PromiseState.OPEN)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    settled_at: Mapped[datetime | None]
+
+    owner: Mapped[User | None] = relationship(lazy="raise")
+    customer: Mapped[Customer] = relationship(lazy="raise")
+
+    def is_broken(self, now: datetime) -> bool:
+        return self.state is PromiseState.BROKEN or (self.state is PromiseState.OPEN and self.due_at < now)

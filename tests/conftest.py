@@ -1,0 +1,168 @@
+"""Both database engines for every test that touches one, each test on an empty, migrated database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from console.app import create_app
+from console.auth.models import User
+from console.config import Settings
+from console.db import Base, db
+from tests import postgres
+from tests.factories import make_user
+
+RUN_FOLDER = "PLUSONE_TEST_RUN"  # shared by all workers of one run
+HTMX = {"HX-Request": "true"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if RUN_FOLDER not in os.environ:
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="plusone-tests-")
+        Path(os.environ[RUN_FOLDER]).chmod(0o755)
+        config.add_cleanup(remove_run_folder)
+
+
+def remove_run_folder() -> None:
+    folder = Path(os.environ.pop(RUN_FOLDER))
+    if (folder / "postgres" / "port").exists():
+        postgres.Postgres(folder / "postgres").stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[Path]:
+    """Only one worker at a time is inside; yields the run's folder."""
+    folder = Path(os.environ[RUN_FOLDER])
+    with open(folder / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def make_app(url: str, **overrides: object) -> Flask:
+    """An app as in production, but for what a test cannot do: its own database, no CSRF tokens, no throttling."""
+    folder = Path(os.environ[RUN_FOLDER])
+    settings = Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "for tests only"})
+    given = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
+    return create_app(settings, **(given | overrides))
+
+
+def migrate(url: str) -> None:
+    app = make_app(url)
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template() -> Path:
+    with alone("sqlite") as folder:
+        template = folder / "template.db"
+        if not template.exists():
+            migrate(f"sqlite:///{folder / 'draft.db'}")
+            with closing(sqlite3.connect(folder / "draft.db")) as connection:
+                connection.execute("VACUUM INTO ?", [str(template)])
+        return template
+
+
+@pytest.fixture(scope="session")
+def postgres_port() -> int:
+    with alone("postgres") as folder:
+        port_file = folder / "postgres" / "port"
+        if not port_file.exists():
+            (folder / "postgres").mkdir()
+            port = postgres.Postgres(folder / "postgres").start()
+            migrate(postgres.create_database(port, "plusone_template"))
+        return int(port_file.read_text())
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_port: int, worker_id: str) -> str:
+    with alone("postgres"):
+        return postgres.create_database(postgres_port, f"plusone_{worker_id}", "plusone_template")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database at the newest migration."""
+    if request.param == "sqlite":
+        path = tmp_path / "plusone.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_database")
+    empty(url)
+    return url
+
+
+def empty(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        # Switches off triggers and foreign keys for this connection: the guards refuse deletes otherwise.
+        deletes = "".join(f"DELETE FROM {table.name};" for table in Base.metadata.tables.values())
+        connection.execute(text(f"SET session_replication_role = replica; {deletes}"))
+    engine.dispose()
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    app = make_app(database_url)
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """For preparing rows and for looking at what a request left behind; commit before calling the client.
+
+    It is not the app's own session: with an app context kept open, Flask would share `g`, and so the
+    signed-in user, between requests.
+    """
+    with app.app_context():
+        engine = db.engine
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """For tests of domain functions, which use db.session; do not mix with a client."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def sign_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
+    """sign_in("agent") or sign_in(user): a client that is signed in. `client.user` is who."""
+
+    def signed_in(who: str | User = "agent") -> FlaskClient:
+        user = make_user(session, who) if isinstance(who, str) else who
+        session.commit()
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie["_user_id"] = user.fs_uniquifier
+            cookie["_fresh"] = True
+        client.user = user  # type: ignore[attr-defined]
+        return client
+
+    return signed_in
