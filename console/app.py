@@ -20,6 +20,7 @@ from console.auth import views as auth
 from console.auth.models import Role, User
 from console.auth.permissions import may
 from console.config import ROOT, Settings
+from console.customers import profile_views as profile
 from console.customers import views as customers
 from console.db import db
 from console.empowerment import views as empowerment
@@ -42,6 +43,9 @@ SECURITY = {
     # The same words for an unknown address and a wrong password.
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_FLASH_MESSAGES": False,
+    # Ours is `flask user`, which also knows teams and names.
+    "SECURITY_CLI_USERS_NAME": None,
+    "SECURITY_CLI_ROLES_NAME": None,
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "REMEMBER_COOKIE_HTTPONLY": True,
@@ -67,13 +71,27 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
         f"{settings.SIGN_IN_ATTEMPTS} per 15 minutes", methods=["POST"]
     )(app.view_functions["security.login"])
     app.jinja_env.globals.update(may=may)
-    for module in (auth, assist, customers, interactions, gestures, empowerment, knowledge.views, notes.views, audit):
+    for module in (
+        auth,
+        assist,
+        customers,
+        profile,
+        interactions,
+        gestures,
+        empowerment,
+        knowledge.views,
+        notes.views,
+        audit,
+    ):
         app.register_blueprint(module.bp)
     cli.register_commands(app)
     register_error_pages(app)
     if settings.TRUSTED_PROXIES:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=settings.TRUSTED_PROXIES, x_proto=settings.TRUSTED_PROXIES, x_host=settings.TRUSTED_PROXIES
+            app.wsgi_app,
+            x_for=settings.TRUSTED_PROXIES,
+            x_proto=settings.TRUSTED_PROXIES,
+            x_host=settings.TRUSTED_PROXIES,
         )
     return app
 

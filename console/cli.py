@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
+import knowledge.cli
+from console.auth import cli as auth
+from console.demo import cli as demo
+from console.importing import cli as importing
+
 
 def register_commands(app: Flask) -> None:
-    del app
+    for command in (*auth.commands, *demo.commands, *importing.commands, *knowledge.cli.commands):
+        app.cli.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -38,6 +39,9 @@ class Settings:
     SIGN_IN_ATTEMPTS: int  # per address and quarter of an hour
     SECURE_COOKIES: bool  # on behind HTTPS
     TRUSTED_PROXIES: int  # how many reverse proxies stand in front and set X-Forwarded-For
+    BIND: str  # address and port that the server listens on
+    WORKERS: int  # server processes
+    THREADS: int  # requests that one process answers at a time
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -51,13 +55,18 @@ class Settings:
             DEFAULT_REGION=one_of(
                 environ, "DEFAULT_REGION", "GB", SUPPORTED_REGIONS.__contains__, "an ISO 3166 code, such as DE"
             ),
-            TIME_ZONE=one_of(environ, "TIME_ZONE", "Europe/London", is_time_zone, "an IANA name, such as Europe/Berlin"),
+            TIME_ZONE=one_of(
+                environ, "TIME_ZONE", "Europe/London", is_time_zone, "an IANA name, such as Europe/Berlin"
+            ),
             LOCALE=one_of(environ, "LOCALE", "en_GB", is_locale, "a locale, such as en_GB"),
             EMBEDDING_MODEL=environ.get("EMBEDDING_MODEL", ""),
             SESSION_HOURS=whole_number(environ, "SESSION_HOURS", 12, 1, 24 * 31),
             SIGN_IN_ATTEMPTS=whole_number(environ, "SIGN_IN_ATTEMPTS", 10, 1, 10_000),
             SECURE_COOKIES=one_of(environ, "SECURE_COOKIES", "0", {"0", "1"}.__contains__, "0 or 1") == "1",
             TRUSTED_PROXIES=whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
+            BIND=one_of(environ, "BIND", "127.0.0.1:8000", is_address, "an address and a port, such as 0.0.0.0:8000"),
+            WORKERS=whole_number(environ, "WORKERS", 2, 1, 64),
+            THREADS=whole_number(environ, "THREADS", 8, 1, 1000),
         )
 
     def for_flask(self) -> dict[str, Any]:
@@ -89,10 +98,8 @@ def kept_secret(path: Path) -> str:
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
         draft.unlink()
     return path.read_text().strip()
 
@@ -117,6 +124,11 @@ def is_time_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
 
 
 def is_locale(name: str) -> bool:

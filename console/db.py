@@ -98,12 +98,20 @@ def prepare_sqlite(connection: Any, record: Any) -> None:
     if type(connection).__module__ != "sqlite3":
         return
     connection.isolation_level = None  # this module begins transactions, not Python's driver
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-65536"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def begin_sqlite_write(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+def begin_sqlite_write(
+    conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> None:
     writes = context is not None and (context.isinsert or context.isupdate or context.isdelete)
     if conn.dialect.name == "sqlite" and (writes or not OPENS_NO_TRANSACTION.match(statement)):
         driver: Any = conn.connection.driver_connection

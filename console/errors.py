@@ -25,12 +25,18 @@ class Stale(DomainError):
 
 MESSAGES = {
     400: ("That did not arrive whole", "The request could not be read. Go back, reload the page and try again."),
-    403: ("You may not do this", "Your role does not allow it. A supervisor can do it, or an administrator can give you the role."),
+    403: (
+        "You may not do this",
+        "Your role does not allow it. A supervisor can do it, or an administrator can give you the role.",
+    ),
     404: ("Not found", "There is nothing here that you can see. It may have been removed, or the address is mistyped."),
     405: ("Not this way", "This address takes no such request. Go back and use the button on the page."),
     413: ("Too large", "What you sent is larger than this page takes. Shorten it and try again; nothing was saved."),
     429: ("Too fast", "Too many tries in a short time. Wait a little, then try again."),
-    500: ("Something broke on our side", "It is written down under the reference below. Nothing was half-saved; try once more."),
+    500: (
+        "Something broke on our side",
+        "It is written down under the reference below. Nothing was half-saved; try once more.",
+    ),
 }
 
 
@@ -52,7 +58,9 @@ def tell(code: int, title: str, message: str, reference: str | None = None) -> R
 
 def expired_form(error: CSRFError) -> Response:
     db.session.rollback()
-    return tell(400, "This page is out of date", "You were signed in afresh since it was opened. Reload it and try again.")
+    return tell(
+        400, "This page is out of date", "You were signed in afresh since it was opened. Reload it and try again."
+    )
 
 
 def known(error: HTTPException) -> Response:

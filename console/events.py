@@ -35,7 +35,9 @@ class Event(Base):
     __table_args__ = (
         Index(None, "customer_id", "at", "id"),  # the timeline
         Index(None, "customer_id", "topic", "at", "id"),  # the timeline, filtered
-        Index(None, "actor_id", "id"),
+        Index(None, "recorded_at", "id"),  # the audit trail
+        Index(None, "topic", "recorded_at", "id"),
+        Index(None, "actor_id", "recorded_at", "id"),
         Index(None, "subject_type", "subject_id"),
     )
 

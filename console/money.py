@@ -48,7 +48,9 @@ class Money:
 
     def format(self, locale: str = "en_GB") -> str:
         """The amount as a person reads it: "£12.50"."""
-        return str(format_currency(self.minor / 10 ** get_currency_precision(self.currency), self.currency, locale=locale))
+        return str(
+            format_currency(self.minor / 10 ** get_currency_precision(self.currency), self.currency, locale=locale)
+        )
 
     def __str__(self) -> str:
         return self.format()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from sqlalchemy import event
+from werkzeug.routing import IntegerConverter, Map
 
 from console.db import db, utc_now
 from console.money import Money
@@ -44,14 +46,21 @@ HEADERS = {
 }
 
 
+class RowId(IntegerConverter):
+    """A number in an address, no larger than a database takes: a longer one finds nothing instead of failing."""
+
+    def __init__(self, map: Map, **given: Any) -> None:
+        super().__init__(map, **({"max": 2**63 - 1} | given))
+
+
 def register_web(app: Flask) -> None:
     """CSRF, rate limits, headers, template filters, and the count of SQL statements behind each page."""
+    app.url_map.converters["int"] = RowId
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(add_headers)
-    app.jinja_env.filters.update(
-        money=money, day=day, clock=clock, moment=moment, ago=ago, when=when, count=count, initials=initials
-    )
+    filters = (money, day, clock, moment, when, age, period, count, clock_in, language, is_today)
+    app.jinja_env.filters.update({one.__name__: one for one in filters})
     app.jinja_env.globals.update(now=utc_now)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     stamp_static_files(app)
@@ -65,7 +74,7 @@ def wants_partial() -> bool:
     return "HX-Request" in headers and "HX-Boosted" not in headers and "HX-History-Restore-Request" not in headers
 
 
-def render_page_or_partial(page: str, partial: str, status: int = 200, **context: Any) -> Response:
+def render_page_or_partial(page: str, partial: str, status: int = 200, /, **context: Any) -> Response:
     # One URL, two bodies: a cache must not hand the partial to a full page load.
     response = make_response(render_template(partial if wants_partial() else page, **context), status)
     response.headers["Vary"] = "HX-Request"
@@ -121,6 +130,26 @@ def clock(value: datetime) -> str:
     return str(format_time(value, "HH:mm", tzinfo=zone(), locale=locale()))
 
 
+def clock_in(value: datetime, name: str) -> str:
+    """The time in another zone, such as the customer's; empty when the zone is not known."""
+    try:
+        return str(format_time(value, "HH:mm", tzinfo=ZoneInfo(name), locale=locale()))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ""
+
+
+def language(tag: str) -> str:
+    """pl is Polish."""
+    try:
+        return Locale.parse(tag, sep="-").get_display_name(locale()) or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
+
+
+def is_today(value: datetime) -> bool:
+    return value.astimezone(zone()).date() == today()
+
+
 def moment(value: datetime) -> str:
     """Everything, for a tooltip: Tue 14 May 2024, 10:24."""
     return str(format_datetime(value, "EEE d MMM y, HH:mm", tzinfo=zone(), locale=locale()))
@@ -138,9 +167,20 @@ def when(value: datetime) -> str:
     return day(value)
 
 
-def ago(value: datetime) -> str:
-    """In words, to the nearest large unit: 3 days ago, in 2 hours."""
-    return str(format_timedelta(value - utc_now(), add_direction=True, locale=locale()))
+def age(value: datetime) -> str:
+    """How long something has been going on: today, 1 day, 12 days."""
+    days = (today() - value.astimezone(zone()).date()).days
+    return "today" if days < 1 else count(days, "day")
+
+
+def period(value: datetime) -> str:
+    """The heading an event stands under: Today, This week, May, or May 2024."""
+    local = value.astimezone(zone()).date()
+    if local == today():
+        return "Today"
+    if 0 < (today() - local).days < 7:
+        return "This week"
+    return str(format_date(local, "MMMM" if local.year == today().year else "MMMM y", locale=locale()))
 
 
 def today() -> date:
@@ -150,8 +190,3 @@ def today() -> date:
 def count(number: int, one: str, many: str | None = None) -> str:
     """1 order, 2 orders, 1,204 orders."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def initials(name: str) -> str:
-    words = name.split()
-    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()

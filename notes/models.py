@@ -33,6 +33,8 @@ class Note(Base):
         UniqueConstraint("source", "external_id"),
         Index(None, "customer_id", "written_at"),
         Index(None, "author_id", "written_at"),
+        Index(None, "written_at", "id"),  # everybody's notes, newest first
+        Index(None, "follow_up_on"),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
@@ -54,7 +56,13 @@ class Note(Base):
         lazy="raise", order_by="NoteRevision.version", cascade="all, delete-orphan"
     )
 
-    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
+
+    def is_due(self, today: date) -> bool:
+        return self.follow_up_on is not None and self.follow_up_on <= today
+
+    def may_be_amended_by(self, user: User) -> bool:
+        return user.id == self.author_id or "supervisor" in user.role_names
 
 
 class NoteRevision(Base):
@@ -68,6 +76,7 @@ class NoteRevision(Base):
     body: Mapped[str] = mapped_column(Text)
     kind: Mapped[NoteKind] = mapped_column(enum_column(NoteKind))
     quotable: Mapped[bool]
+    follow_up_on: Mapped[date | None]
     replaced_at: Mapped[datetime] = mapped_column(default=utc_now)
     replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
@@ -79,6 +88,10 @@ class PromiseState(StrEnum):
     KEPT = "kept"
     BROKEN = "broken"
     RELEASED = "released"
+
+    @property
+    def is_settled(self) -> bool:
+        return self in {PromiseState.KEPT, PromiseState.RELEASED}
 
 
 class Promise(Base):

@@ -47,7 +47,7 @@ def remove_run_folder() -> None:
 def alone(name: str) -> Iterator[Path]:
     """Only one worker at a time is inside; yields the run's folder."""
     folder = Path(os.environ[RUN_FOLDER])
-    with open(folder / f"{name}.lock", "w") as lock:
+    with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
 

@@ -1,4 +1,4 @@
-"""Rows for tests: each function adds one to the session, flushed, with only what the test does not care about filled in."""
+"""Rows for tests: each function adds one to the session, flushed, and fills in what the test does not care about."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def make_customer(
     )
 
 
-def make_order(session: Session, customer: Customer, *, days_ago: float = 10, total_minor: int = 9500, **given: Any) -> Order:
+def make_order(
+    session: Session, customer: Customer, *, days_ago: float = 10, total_minor: int = 9500, **given: Any
+) -> Order:
     number = str(next(numbers) + 40_000)
     given.setdefault("status", OrderStatus.DELIVERED)
     given.setdefault("placed_at", datetime.now(UTC) - timedelta(days=days_ago))
@@ -67,7 +69,12 @@ def make_order(session: Session, customer: Customer, *, days_ago: float = 10, to
     return add(
         session,
         Order(
-            customer_id=customer.id, external_id=number, number=number, total_minor=total_minor, total_currency="GBP", **given
+            customer_id=customer.id,
+            external_id=number,
+            number=number,
+            total_minor=total_minor,
+            total_currency="GBP",
+            **given,
         ),
     )
 

@@ -39,7 +39,9 @@ class Postgres:
         programs = reachable_programs(self.folder)
         own(self.folder)
         port = free_port()
-        self._run(programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        self._run(
+            programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+        )
         options = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
         log = self.folder / "log"
         try:

@@ -1,5 +1,107 @@
+"""The workspace, everybody's home and the palette: pages put together from all domains."""
+
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
-bp = Blueprint("assist", __name__, url_prefix="/assist")
+from console.assist.homes import desk, figures, installation
+from console.auth.permissions import Permission, allowed, requires
+from console.customers.forms import BoundaryForm, ComplaintForm, PreferenceForm, with_ids
+from console.customers.queries import (
+    boundaries_for,
+    customer_with_contacts,
+    facts_for,
+    glance,
+    hits_with_customers,
+    open_complaints,
+    preferences_for,
+)
+from console.customers.searching import find
+from console.customers.signals import SignalKind, signals
+from console.customers.timeline import timeline
+from console.customers.views import TOPICS
+from console.db import db, utc_now
+from console.interactions.forms import OpenForm, UtteranceForm
+from console.interactions.handling import last_turns, latest_words, live_of
+from console.interactions.models import Channel
+from console.web import today
+from knowledge.titles import titles_like
+from notes.forms import NewNoteForm, PromiseForm
+from notes.queries import open_promises, pinned_for
+
+bp = Blueprint("assist", __name__)
+
+# Said by an alert above everything, so not by a chip as well.
+ALERTED = frozenset({SignalKind.OPEN_COMPLAINT, SignalKind.BROKEN_PROMISE})
+
+
+@bp.get("/")
+@requires(Permission.SEE_CUSTOMER)
+def home() -> ResponseReturnValue:
+    now = utc_now()
+    return render_template(
+        "assist/home.html",
+        live=live_of(current_user.id),
+        desk=desk(current_user.id, now) if allowed(current_user, Permission.HANDLE_INTERACTION) else None,
+        team=figures(now) if allowed(current_user, Permission.SEE_TEAM) else None,
+        installation=installation() if allowed(current_user, Permission.MANAGE_USERS) else None,
+    )
+
+
+@bp.get("/customers/<int:customer_id>")
+@requires(Permission.SEE_CUSTOMER)
+def workspace(customer_id: int) -> ResponseReturnValue:
+    """Who is this, what helps now, what may I give: one page, at most 12 statements."""
+    now = utc_now()
+    customer = customer_with_contacts(customer_id) or abort(404)
+    complaints = open_complaints(customer_id)
+    trade = glance(customer_id, now)
+    facts = facts_for(customer, complaints, trade, now)
+    live = live_of(current_user.id)
+    interaction = next((one for one in reversed(live) if one.customer_id == customer_id), None)
+    turns = last_turns(interaction.id) if interaction else []
+    return render_template(
+        "assist/workspace.html",
+        customer=customer,
+        complaints=complaints,
+        boundaries=boundaries_for(customer_id),
+        preferences=preferences_for(customer_id),
+        promises=db.session.scalars(open_promises(customer_id).limit(20)).all(),
+        signals=[one for one in signals(facts, now=now, today=today()) if one.kind not in ALERTED],
+        facts=facts,
+        glance=trade,
+        live=live,
+        interaction=interaction,
+        turns=turns,
+        words=latest_words(turns) or " ".join(complaint.text for complaint in complaints),
+        pinned=db.session.scalars(pinned_for(customer_id).limit(3)).all(),
+        page=timeline(customer_id),
+        topic=None,
+        topics=TOPICS,
+        channels=list(Channel),
+        open_form=OpenForm(formdata=None),
+        utterance_form=UtteranceForm(formdata=None),
+        note_form=NewNoteForm(formdata=None),
+        promise_form=PromiseForm(formdata=None),
+        preference_form=with_ids(PreferenceForm(formdata=None), "preference"),
+        boundary_form=with_ids(BoundaryForm(formdata=None), "boundary"),
+        complaint_form=with_ids(ComplaintForm(formdata=None), "complaint"),
+    )
+
+
+@bp.get("/pop")
+@requires(Permission.SEE_CUSTOMER)
+def pop() -> ResponseReturnValue:
+    """Screen pop: the same lookup as the search box, by what the telephone knows."""
+    known = next((request.args[key] for key in ("phone", "email", "order", "customer") if request.args.get(key)), "")
+    return redirect(url_for("customers.search", q=known))
+
+
+@bp.get("/palette")
+@requires(Permission.SEE_CUSTOMER)
+def palette() -> ResponseReturnValue:
+    q = request.args.get("q", "").replace("\0", "").strip()[:200]
+    hits = hits_with_customers(find(q, limit=5)) if q else []
+    return render_template("assist/_palette.html", q=q, hits=hits, articles=titles_like(q, limit=5) if q else [])

@@ -1,5 +1,168 @@
+"""The record on screen and as a file, for those who must account for it."""
+
 from __future__ import annotations
 
-from flask import Blueprint
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+
+from console.audit.forms import FilterForm
+from console.audit.phrases import Part, sentence
+from console.audit.queries import PAGE, Filters, record
+from console.auth.models import User
+from console.auth.permissions import Permission, requires
+from console.customers.models import Customer
+from console.customers.searching import find
+from console.customers.timeline import Cursor
+from console.db import db
+from console.events import Event, Topic, record_event
+from console.web import render_page_or_partial, today, wants_partial
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
+
+COLUMNS = (
+    "written_at", "happened_at", "topic", "kind", "actor_id", "actor", "customer_id", "customer",
+    "subject_type", "subject_id", "subject", "data",
+)  # fmt: skip
+MOST_PEOPLE = 300
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event as it reads: who, and what was done."""
+
+    event: Event
+    actor: str
+    parts: list[Part]
+
+
+@bp.get("")
+@requires(Permission.SEE_AUDIT)
+def index() -> ResponseReturnValue:
+    form = filter_form()
+    valid = form.validate()
+    matches = customers_called(form) if valid else []
+    valid = valid and not form.customer.errors
+    entries, older = page_of(form.filters(), cursor_from(request.args.get("before"))) if valid else ([], None)
+    return render_page_or_partial(
+        "audit/index.html",
+        "audit/_rows.html" if "before" in request.args else "audit/_record.html",
+        200 if valid else 422,
+        entries=entries,
+        older_url=address(".index", before=str(older)) if older else "",
+        export_url=address(".export"),
+        form=form,
+        matches=matches,
+        people=[] if wants_partial() and "before" in request.args else people(),
+        customer=db.session.get(Customer, form.customer_id.data) if valid and form.customer_id.data else None,
+    )
+
+
+@bp.get("/record.csv")
+@requires(Permission.SEE_AUDIT)
+def export() -> ResponseReturnValue:
+    form = filter_form()
+    if form.validate():
+        customers_called(form)
+    if form.errors:
+        abort(400)
+    record_event("record.exported", Topic.ACCESS, actor_id=current_user.id)
+    db.session.commit()
+    name = f"record-{today().isoformat()}.csv"
+    lines = stream_with_context(csv_lines(form.filters()))
+    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def filter_form() -> FilterForm:
+    return FilterForm(request.args, topic="", kind="")
+
+
+def customers_called(form: FilterForm) -> Sequence[Customer]:
+    """Narrow the form to the customer whose name was typed; when several may be meant, return them instead."""
+    words = (form.customer.data or "").strip()[:100]
+    if not words or form.customer_id.data:
+        return []
+    hits = find(words)
+    if len(hits) == 1:
+        form.customer_id.data = hits[0].customer_id
+        return []
+    form.customer.errors = ["Which one is meant?" if hits else "Nobody is found by that name, phone or order."]
+    rows = select(Customer).where(Customer.id.in_([hit.customer_id for hit in hits])).order_by(Customer.id)
+    return db.session.scalars(rows).all() if hits else []
+
+
+def page_of(filters: Filters, before: Cursor | None) -> tuple[list[Entry], Cursor | None]:
+    rows = db.session.execute(record(filters, before).limit(PAGE + 1)).all()
+    last = rows[PAGE - 1][0] if len(rows) > PAGE else None
+    return [entry_of(*row) for row in rows[:PAGE]], Cursor(last.recorded_at, last.id) if last else None
+
+
+def entry_of(event: Event, actor: str | None, first: str | None, last: str | None, subject: str | None) -> Entry:
+    return Entry(event, actor or "The system", sentence(event.kind, full_name(first, last), subject))
+
+
+def full_name(first: str | None, last: str | None) -> str | None:
+    return f"{first or ''} {last or ''}".strip() or None
+
+
+def csv_lines(filters: Filters) -> Iterator[str]:
+    """The record line by line from one statement, so that millions of events need little memory."""
+    yield csv_line(COLUMNS)
+    rows = db.session.execute(record(filters), execution_options={"yield_per": ROWS_AT_ONCE})
+    for event, actor, first, last, subject in rows:
+        yield csv_line(
+            (
+                event.recorded_at.isoformat(),
+                event.at.isoformat(),
+                event.topic.value,
+                event.kind,
+                event.actor_id,
+                actor,
+                event.customer_id,
+                full_name(first, last),
+                event.subject_type,
+                event.subject_id,
+                subject,
+                json.dumps(event.data, ensure_ascii=False) if event.data else "",
+            )
+        )
+
+
+def csv_line(values: Sequence[Any]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow([harmless(value) for value in values])
+    return line.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+
+
+def people() -> Sequence[User]:
+    return db.session.scalars(select(User).order_by(User.name, User.id).limit(MOST_PEOPLE)).all()
+
+
+def cursor_from(text: str | None) -> Cursor | None:
+    if not text:
+        return None
+    try:
+        cursor = Cursor.parse(text)
+    except ValueError:
+        abort(400)
+    return cursor if 0 < cursor.id < 2**63 else abort(400)
+
+
+def address(endpoint: str, **more: str) -> str:
+    """The same filters at another address."""
+    kept: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "before"}
+    return url_for(endpoint, **(kept | more))

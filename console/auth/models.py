@@ -52,9 +52,11 @@ class User(Base, UserMixin):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     is_demo: Mapped[bool] = mapped_column(default=False)
 
-    # Joined: every request needs the signed-in user with both, in one statement.
-    roles: Mapped[list[Role]] = relationship(secondary=user_roles, lazy="joined", order_by="Role.id")
-    team: Mapped[Team | None] = relationship(lazy="joined")
+    # Flask-Security joins the roles when it loads the signed-in user; an author beside a note needs none.
+    roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]  # Flask-Security says list[RoleMixin]
+        secondary=user_roles, order_by="Role.id"
+    )
+    team: Mapped[Team | None] = relationship()
 
     @property
     def role_names(self) -> frozenset[str]:

@@ -49,8 +49,7 @@ ROLES: dict[str, frozenset[Permission]] = {
     "agent": frozenset(FRONTLINE),
     "sales": frozenset(FRONTLINE),
     "supervisor": frozenset(
-        FRONTLINE
-        | {P.EDIT_KNOWLEDGE, P.REVERSE_GESTURE, P.EDIT_CATALOGUE, P.SET_LIMITS, P.SEE_TEAM, P.SEE_AUDIT}
+        FRONTLINE | {P.EDIT_KNOWLEDGE, P.REVERSE_GESTURE, P.EDIT_CATALOGUE, P.SET_LIMITS, P.SEE_TEAM, P.SEE_AUDIT}
     ),
     "administrator": frozenset(EVERYONE | {P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS}),
 }
@@ -75,7 +74,7 @@ def requires(permission: Permission) -> Callable[[View], View]:
             if not current_user.is_authenticated:
                 if "HX-Request" in request.headers:
                     return "", 401, {"HX-Refresh": "true"}  # the reload leads to the sign-in page and back
-                return default_unauthn_handler(mechanisms=["session"])
+                return default_unauthn_handler(mechanisms=["session"])  # type: ignore[no-any-return, no-untyped-call]
             if not allowed(current_user, permission):
                 abort(403)
             return view(*args, **kwargs)

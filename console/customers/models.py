@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from console.db import Base, enum_column, utc_now
 from console.money import Money
 
+# Prefix ranges (x <= column < x + the last letter) use an index only where bytes decide the order.
+ByBytes = String(255).with_variant(String(255, collation="C"), "postgresql")
+
 
 class Account(Base):
     """The company a customer belongs to (B2B)."""
@@ -72,17 +75,31 @@ class Customer(Base):
         return self.first_name or self.name
 
 
+def last_word_on(context: Any) -> str | None:
+    address: str = context.get_current_parameters()["address"]
+    local = address.partition("@")[0]
+    start = max(local.rfind(separator) for separator in "._-+") + 1
+    return address[start:] if 0 < start < len(local) else None
+
+
 class Email(Base):
     __tablename__ = "customer_emails"
-    __table_args__ = (UniqueConstraint("address", "customer_id"), Index(None, "customer_id"))
+    __table_args__ = (UniqueConstraint("address", "customer_id"), Index(None, "customer_id"), Index(None, "tail"))
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
-    address: Mapped[str] = mapped_column(String(255))  # lower case
+    address: Mapped[str] = mapped_column(ByBytes)  # lower case
+    # The address from the last word before its "@" on, so that "brown79" finds noah.brown7922@example.com.
+    tail: Mapped[str | None] = mapped_column(ByBytes, default=last_word_on)
 
     @property
     def masked(self) -> str:
         local, _, domain = self.address.partition("@")
         return f"{local[:2]}•••@{domain}"
+
+
+def digits_backwards(context: Any) -> str:
+    number: str = context.get_current_parameters()["number"]
+    return number.lstrip("+")[::-1]
 
 
 class Phone(Base):
@@ -91,7 +108,8 @@ class Phone(Base):
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
     number: Mapped[str] = mapped_column(String(20))  # E.164
-    reversed: Mapped[str] = mapped_column(String(20))  # digits backwards: "ends in 4471" is a prefix of it
+    # Digits backwards: "ends in 4471" is a prefix of it.
+    reversed: Mapped[str] = mapped_column(ByBytes, default=digits_backwards)
 
     @property
     def masked(self) -> str:
@@ -114,7 +132,7 @@ class NameToken(Base):
 
     __tablename__ = "name_tokens"
 
-    token: Mapped[str] = mapped_column(String(120), unique=True)
+    token: Mapped[str] = mapped_column(ByBytes, unique=True)
 
 
 class NameTokenTypo(Base):
@@ -164,7 +182,11 @@ class Order(Base):
     """What a customer bought. A negative total is a refund or a cancelled invoice, as exports have them."""
 
     __tablename__ = "orders"
-    __table_args__ = (UniqueConstraint("source", "external_id"), Index(None, "customer_id", "placed_at"), Index(None, "number"))
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "customer_id", "placed_at"),
+        Index(None, "number"),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     source: Mapped[str] = mapped_column(String(40), default="")
@@ -178,7 +200,9 @@ class Order(Base):
     is_demo: Mapped[bool] = mapped_column(default=False)
 
     lines: Mapped[list[OrderLine]] = relationship(lazy="raise", order_by="OrderLine.id", cascade="all, delete-orphan")
-    deliveries: Mapped[list[Delivery]] = relationship(lazy="raise", order_by="Delivery.id", cascade="all, delete-orphan")
+    deliveries: Mapped[list[Delivery]] = relationship(
+        lazy="raise", order_by="Delivery.id", cascade="all, delete-orphan"
+    )
 
 
 class OrderLine(Base):
@@ -252,7 +276,10 @@ class Boundary(Base):
     """What they refused. Corrected by a new row that names the old one."""
 
     __tablename__ = "boundaries"
-    __table_args__ = (Index(None, "customer_id"),)
+    __table_args__ = (
+        Index(None, "customer_id"),
+        CheckConstraint("kind <> 'no_calls_after' OR after IS NOT NULL", name="after"),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     kind: Mapped[BoundaryKind] = mapped_column(enum_column(BoundaryKind))
@@ -264,6 +291,8 @@ class Boundary(Base):
     confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("boundaries.id"))
+    source: Mapped[str | None] = mapped_column(String(40))
+    external_id: Mapped[str | None] = mapped_column(String(120))
 
     @property
     def title(self) -> str:

@@ -1,23 +1,30 @@
 """The timeline: a customer's events newest first, a page at a time, each told in one line.
 
-An event holds only ids, so each domain says how its own subjects read: it registers a describer with
-`@describes("notes")`, which gets all events of that kind on a page at once and answers in one query.
+An event holds only ids, so each domain says how its own subjects read:
+
+    @describes(Note)
+    def line(event: Event, note: Note) -> Line | None: ...
+
+The whole page costs one statement: the events, each outer-joined to its one subject by primary key.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy.orm import aliased
 
-from console.db import db
+from console.auth.models import User
+from console.db import Base, db
 from console.events import Event, Topic
 
 PAGE = 25
+
+Describe = Callable[..., "Line | None"]  # (event, subject, *columns); None leaves the event out
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,15 @@ class Line:
     title: str
     detail: str = ""
     more_url: str | None = None  # a partial with the details, opened on demand
-    tone: str = ""  # "", "bad", "warn", "good", "give"
+    tone: str = ""  # a class of .ev: talk note gesture complaint broken signal promise good
     quote: bool = False  # the title is somebody's own words
+
+
+@dataclass(frozen=True)
+class Entry:
+    event: Event
+    line: Line
+    actor: str | None  # who did it
 
 
 @dataclass(frozen=True)
@@ -40,31 +54,72 @@ class Cursor:
     id: int
 
     def __str__(self) -> str:
-        return f"{self.at.timestamp():.6f}-{self.id}"
+        return f"{self.at.timestamp() * 1_000_000:.0f}-{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
         """Raises ValueError for anything that is not a cursor."""
-        from datetime import UTC
-
-        seconds, _, number = text.partition("-")
-        return cls(datetime.fromtimestamp(float(seconds), UTC), int(number))
+        micros, _, number = text.partition("-")
+        try:
+            return cls(datetime.fromtimestamp(int(micros) / 1_000_000, UTC), int(number))
+        except (OverflowError, OSError) as error:
+            raise ValueError(f"{text!r} is not a place in a timeline") from error
 
 
 @dataclass(frozen=True)
 class Page:
-    entries: list[tuple[Event, Line]]
-    older: Cursor | None = field(default=None)
+    entries: list[Entry]
+    older: Cursor | None
 
 
-Describe = Callable[[Sequence[Event]], dict[int, Line]]  # by event id; an event left out is not shown
-DESCRIBERS: dict[str, Describe] = {}
+@dataclass(frozen=True)
+class Subject:
+    model: type[Base]
+    columns: tuple[Any, ...]  # scalar subqueries over the model
+    describe: Describe
 
 
-def describes(*subject_types: str) -> Callable[[Describe], Describe]:
+SUBJECTS: dict[str, Subject] = {}
+
+
+def describes(model: type[Base], *columns: Any) -> Callable[[Describe], Describe]:
+    """Register how events about `model` read; `columns` are handed over after the subject."""
+
     def register(describe: Describe) -> Describe:
-        for subject_type in subject_types:
-            DESCRIBERS[subject_type] = describe
+        SUBJECTS[model.__tablename__] = Subject(model, columns, describe)
         return describe
 
     return register
+
+
+def timeline(customer_id: int, topic: Topic | None = None, before: Cursor | None = None, size: int = PAGE) -> Page:
+    """One page of a customer's timeline: one statement, whatever is on it."""
+    rows = db.session.execute(statement(customer_id, topic, before, size)).all()
+    entries = [entry for row in rows[:size] if (entry := told(row)) is not None]
+    last = rows[size - 1][0] if len(rows) > size else None
+    return Page(entries, Cursor(last.at, last.id) if last else None)
+
+
+def statement(customer_id: int, topic: Topic | None, before: Cursor | None, size: int) -> Select[*tuple[Any, ...]]:
+    page = select(Event).where(Event.customer_id == customer_id)
+    page = page.where(Event.topic == topic) if topic else page.where(Event.topic != Topic.ACCESS)
+    if before:
+        page = page.where(tuple_(Event.at, Event.id) < (before.at, before.id))
+    newest = aliased(Event, page.order_by(Event.at.desc(), Event.id.desc()).limit(size + 1).subquery())
+    query: Select[*tuple[Any, ...]] = select(newest, User.name).outerjoin(User, User.id == newest.actor_id)
+    for table, subject in SUBJECTS.items():
+        key = and_(newest.subject_type == table, newest.subject_id == subject.model.id)
+        query = query.add_columns(subject.model, *subject.columns).outerjoin(subject.model, key)
+    return query.order_by(newest.at.desc(), newest.id.desc())
+
+
+def told(row: Any) -> Entry | None:
+    event, actor, *rest = row
+    place = 0
+    for table, subject in SUBJECTS.items():
+        width = 1 + len(subject.columns)
+        if table == event.subject_type and rest[place] is not None:
+            line = subject.describe(event, *rest[place : place + width])
+            return Entry(event, line, actor) if line else None
+        place += width
+    return None

@@ -33,5 +33,6 @@ class LimitSet(Base):
     note: Mapped[str] = mapped_column(String(300), default="")  # why it was changed
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    is_demo: Mapped[bool] = mapped_column(default=False)
 
     created_by: Mapped[User | None] = relationship(lazy="raise")

@@ -12,27 +12,9 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from console.auth.models import User
 from console.customers.models import Customer
 from console.db import Base, Json, enum_column, utc_now
+from console.gestures.kinds import GestureKind as GestureKind  # also found here by who writes a catalogue
+from console.gestures.kinds import Occasion as Occasion
 from console.money import Money
-
-
-class GestureKind(StrEnum):
-    ADDON = "addon"
-    UPGRADE = "upgrade"
-    CREDIT = "credit"
-    DISCOUNT = "discount"
-    FEE_WAIVER = "fee_waiver"
-    SAMPLE = "sample"
-    HANDWRITTEN_CARD = "handwritten_card"
-    EXPEDITED_SHIPPING = "expedited_shipping"
-    DONATION = "donation"
-    EXTENDED_TERM = "extended_term"
-    PRIORITY_ACCESS = "priority_access"
-    HUMAN_FOLLOWUP = "human_followup"
-
-
-class Occasion(StrEnum):
-    RECOVERY = "recovery"  # after a failure
-    DELIGHT = "delight"  # for no reason
 
 
 class Gesture(Base):
@@ -60,7 +42,9 @@ class GestureVersion(Base):
     __tablename__ = "gesture_versions"
     __table_args__ = (
         UniqueConstraint("gesture_id", "version"),
-        CheckConstraint("cost_minor >= 0 AND face_minor >= 0 AND perceived_minor >= 0 AND tax_minor >= 0", name="amounts"),
+        CheckConstraint(
+            "cost_minor >= 0 AND face_minor >= 0 AND perceived_minor >= 0 AND tax_minor >= 0", name="amounts"
+        ),
     )
 
     gesture_id: Mapped[int] = mapped_column(ForeignKey("gestures.id"))
@@ -83,6 +67,19 @@ class GestureVersion(Base):
     created_by: Mapped[User | None] = relationship(lazy="raise")
 
 
+    @property
+    def face(self) -> Money:
+        return Money(self.face_minor, self.currency)
+
+    @property
+    def perceived(self) -> Money:
+        return Money(self.perceived_minor, self.currency)
+
+    @property
+    def tax(self) -> Money:
+        return Money(self.tax_minor, self.currency)
+
+
 class EntryState(StrEnum):
     HELD = "held"  # offered; reserved until it expires
     GRANTED = "granted"
@@ -91,6 +88,23 @@ class EntryState(StrEnum):
     VOIDED = "voided"
     EXPIRED = "expired"
     REVERSED = "reversed"
+
+    @property
+    def label(self) -> str:
+        return STATE_LABELS[self]
+
+
+STATE_LABELS = {
+    EntryState.HELD: "Offered",
+    EntryState.GRANTED: "Given",
+    EntryState.FULFILLED: "Done",
+    EntryState.DECLINED: "Declined",
+    EntryState.VOIDED: "Withdrawn",
+    EntryState.EXPIRED: "Ran out",
+    EntryState.REVERSED: "Taken back",
+}
+# What counts against limits; a hold does only until it expires.
+SPENT = (EntryState.GRANTED, EntryState.FULFILLED)
 
 
 class LedgerEntry(Base):
@@ -165,4 +179,7 @@ class Suggestion(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interactions.id"))
     agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    items: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"gesture_version": 3, "score": .8, "propensity": 1}]
+    occasion: Mapped[Occasion] = mapped_column(enum_column(Occasion))
+    model: Mapped[str] = mapped_column(String(40))  # which rules ranked it
+    silence: Mapped[str] = mapped_column(String(40), default="")  # why nothing, or less, was suggested
+    items: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"gesture_version": 3, "score": 81, "propensity": 1}]

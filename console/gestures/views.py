@@ -1,5 +1,9 @@
+"""The gestures' pages: the catalogue, the help pane's panel, the ledger."""
+
 from __future__ import annotations
 
-from flask import Blueprint
+# Imported for their routes and their lines on the timeline.
+from console.gestures import catalogue_views, ledger_views, panel_views, timeline
+from console.gestures.blueprint import bp
 
-bp = Blueprint("gestures", __name__, url_prefix="/gestures")
+__all__ = ["bp", "catalogue_views", "ledger_views", "panel_views", "timeline"]

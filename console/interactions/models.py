@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from console.auth.models import User
+from console.customers.models import Customer
 from console.db import Base, enum_column, utc_now
 
 
@@ -18,6 +19,16 @@ class Channel(StrEnum):
     EMAIL = "email"
     VISIT = "visit"
     WEB = "web"
+
+    @property
+    def label(self) -> str:
+        return {"email": "E-mail"}.get(self.value, self.value.capitalize())
+
+    @property
+    def icon(self) -> str:
+        """Its Lucide name."""
+        icons = {"phone": "phone", "chat": "message-circle", "email": "mail", "visit": "store", "web": "globe"}
+        return icons[self.value]
 
 
 class InteractionState(StrEnum):
@@ -80,6 +91,7 @@ class Interaction(Base):
     result: Mapped[str] = mapped_column(Text, default="")
 
     agent: Mapped[User | None] = relationship(lazy="raise")
+    customer: Mapped[Customer] = relationship(lazy="raise")
     utterances: Mapped[list[Utterance]] = relationship(
         lazy="raise", order_by="Utterance.position", cascade="all, delete-orphan"
     )

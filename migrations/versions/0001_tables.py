@@ -21,6 +21,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_accounts')),
     sa.UniqueConstraint('name', name=op.f('uq_accounts_name'))
     )
+    op.create_table('article_changes',
+    sa.Column('article_id', sa.BigInteger(), nullable=False),
+    sa.Column('revision', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_article_changes')),
+    sa.UniqueConstraint('article_id', name=op.f('uq_article_changes_article_id'))
+    )
+    with op.batch_alter_table('article_changes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_article_changes_revision'), ['revision'], unique=False)
+
     op.create_table('gestures',
     sa.Column('code', sa.String(length=40), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
@@ -30,6 +40,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_gestures')),
     sa.UniqueConstraint('code', name=op.f('uq_gestures_code'))
     )
+    op.create_table('knowledge_revisions',
+    sa.Column('value', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_knowledge_revisions'))
+    )
     op.create_table('ledger_locks',
     sa.Column('subject', sa.String(length=40), nullable=False),
     sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
@@ -38,7 +53,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('subject', name=op.f('uq_ledger_locks_subject'))
     )
     op.create_table('name_tokens',
-    sa.Column('token', sa.String(length=120), nullable=False),
+    sa.Column('token', sa.String(length=255).with_variant(sa.String(length=255, collation='C'), 'postgresql'), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_name_tokens')),
     sa.UniqueConstraint('token', name=op.f('uq_name_tokens_token'))
@@ -136,6 +151,8 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('verify_by', sa.Date(), nullable=True),
+    sa.Column('vector', sa.LargeBinary(), nullable=True),
+    sa.Column('model', sa.String(length=120), nullable=True),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['owner_id'], ['users.id'], name=op.f('fk_articles_owner_id')),
@@ -157,7 +174,10 @@ def upgrade() -> None:
     sa.Column('confirmed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('replaces_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('source', sa.String(length=40), nullable=True),
+    sa.Column('external_id', sa.String(length=120), nullable=True),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("kind <> 'no_calls_after' OR after IS NOT NULL", name=op.f('ck_boundaries_after')),
     sa.ForeignKeyConstraint(['created_by_id'], ['users.id'], name=op.f('fk_boundaries_created_by_id')),
     sa.ForeignKeyConstraint(['customer_id'], ['customers.id'], name=op.f('fk_boundaries_customer_id')),
     sa.ForeignKeyConstraint(['replaces_id'], ['boundaries.id'], name=op.f('fk_boundaries_replaces_id')),
@@ -168,7 +188,8 @@ def upgrade() -> None:
 
     op.create_table('customer_emails',
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('address', sa.String(length=255), nullable=False),
+    sa.Column('address', sa.String(length=255).with_variant(sa.String(length=255, collation='C'), 'postgresql'), nullable=False),
+    sa.Column('tail', sa.String(length=255).with_variant(sa.String(length=255, collation='C'), 'postgresql'), nullable=True),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['customer_id'], ['customers.id'], name=op.f('fk_customer_emails_customer_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_emails')),
@@ -176,6 +197,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('customer_emails', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_customer_emails_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_customer_emails_tail'), ['tail'], unique=False)
 
     op.create_table('customer_external_ids',
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -192,7 +214,7 @@ def upgrade() -> None:
     op.create_table('customer_phones',
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('number', sa.String(length=20), nullable=False),
-    sa.Column('reversed', sa.String(length=20), nullable=False),
+    sa.Column('reversed', sa.String(length=255).with_variant(sa.String(length=255, collation='C'), 'postgresql'), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['customer_id'], ['customers.id'], name=op.f('fk_customer_phones_customer_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_phones')),
@@ -230,10 +252,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_events'))
     )
     with op.batch_alter_table('events', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_events_actor_id_id'), ['actor_id', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_events_actor_id_recorded_at_id'), ['actor_id', 'recorded_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_customer_id_at_id'), ['customer_id', 'at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_customer_id_topic_at_id'), ['customer_id', 'topic', 'at', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_events_recorded_at_id'), ['recorded_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_subject_type_subject_id'), ['subject_type', 'subject_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_events_topic_recorded_at_id'), ['topic', 'recorded_at', 'id'], unique=False)
 
     op.create_table('gesture_versions',
     sa.Column('gesture_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -270,6 +294,7 @@ def upgrade() -> None:
     sa.Column('note', sa.String(length=300), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('created_by_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('is_demo', sa.Boolean(), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.CheckConstraint('customer_days BETWEEN 1 AND 3650', name=op.f('ck_limit_sets_customer_days')),
     sa.CheckConstraint('hold_minutes BETWEEN 1 AND 1440', name=op.f('ck_limit_sets_hold_minutes')),
@@ -404,18 +429,18 @@ def upgrade() -> None:
     op.create_table('passages',
     sa.Column('article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('title', sa.String(length=300), nullable=False),
     sa.Column('heading', sa.String(length=500), nullable=False),
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('vector', sa.LargeBinary(), nullable=True),
+    sa.Column('sentence_vectors', sa.LargeBinary(), nullable=True),
     sa.Column('model', sa.String(length=120), nullable=True),
-    sa.Column('revision', sa.Integer(), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['article_id'], ['articles.id'], name=op.f('fk_passages_article_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_passages'))
     )
     with op.batch_alter_table('passages', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_passages_article_id_position'), ['article_id', 'position'], unique=False)
-        batch_op.create_index(batch_op.f('ix_passages_revision'), ['revision'], unique=False)
 
     op.create_table('article_links',
     sa.Column('article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -506,12 +531,17 @@ def upgrade() -> None:
     with op.batch_alter_table('notes', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_notes_author_id_written_at'), ['author_id', 'written_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_notes_customer_id_written_at'), ['customer_id', 'written_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_notes_follow_up_on'), ['follow_up_on'], unique=False)
+        batch_op.create_index(batch_op.f('ix_notes_written_at_id'), ['written_at', 'id'], unique=False)
 
     op.create_table('suggestions',
     sa.Column('shown_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('interaction_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('agent_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('occasion', sa.String(length=32), nullable=False),
+    sa.Column('model', sa.String(length=40), nullable=False),
+    sa.Column('silence', sa.String(length=40), nullable=False),
     sa.Column('items', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['agent_id'], ['users.id'], name=op.f('fk_suggestions_agent_id')),
@@ -558,6 +588,7 @@ def upgrade() -> None:
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
     sa.Column('quotable', sa.Boolean(), nullable=False),
+    sa.Column('follow_up_on', sa.Date(), nullable=True),
     sa.Column('replaced_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('replaced_by_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -609,6 +640,8 @@ def downgrade() -> None:
 
     op.drop_table('suggestions')
     with op.batch_alter_table('notes', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_notes_written_at_id'))
+        batch_op.drop_index(batch_op.f('ix_notes_follow_up_on'))
         batch_op.drop_index(batch_op.f('ix_notes_customer_id_written_at'))
         batch_op.drop_index(batch_op.f('ix_notes_author_id_written_at'))
 
@@ -629,7 +662,6 @@ def downgrade() -> None:
 
     op.drop_table('article_links')
     with op.batch_alter_table('passages', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_passages_revision'))
         batch_op.drop_index(batch_op.f('ix_passages_article_id_position'))
 
     op.drop_table('passages')
@@ -660,10 +692,12 @@ def downgrade() -> None:
     op.drop_table('limit_sets')
     op.drop_table('gesture_versions')
     with op.batch_alter_table('events', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_events_topic_recorded_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_subject_type_subject_id'))
+        batch_op.drop_index(batch_op.f('ix_events_recorded_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_customer_id_topic_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_customer_id_at_id'))
-        batch_op.drop_index(batch_op.f('ix_events_actor_id_id'))
+        batch_op.drop_index(batch_op.f('ix_events_actor_id_recorded_at_id'))
 
     op.drop_table('events')
     with op.batch_alter_table('customer_tokens', schema=None) as batch_op:
@@ -680,6 +714,7 @@ def downgrade() -> None:
 
     op.drop_table('customer_external_ids')
     with op.batch_alter_table('customer_emails', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_customer_emails_tail'))
         batch_op.drop_index(batch_op.f('ix_customer_emails_customer_id'))
 
     op.drop_table('customer_emails')
@@ -702,6 +737,11 @@ def downgrade() -> None:
     op.drop_table('products')
     op.drop_table('name_tokens')
     op.drop_table('ledger_locks')
+    op.drop_table('knowledge_revisions')
     op.drop_table('gestures')
+    with op.batch_alter_table('article_changes', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_article_changes_revision'))
+
+    op.drop_table('article_changes')
     op.drop_table('accounts')
     # ### end Alembic commands ###

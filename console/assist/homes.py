@@ -1,0 +1,139 @@
+"""What each home shows: an agent's own desk, the team's figures, the state of the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from console.auth.models import User
+from console.customers.models import Complaint, ComplaintState, Customer
+from console.db import db
+from console.gestures.kinds import Occasion
+from console.gestures.models import EntryState, LedgerEntry
+from console.interactions.models import Interaction, InteractionState
+from console.money import Money
+from console.web import today, zone
+from knowledge.models import Article, ArticleState, Passage
+from notes.models import Note, Promise, PromiseState
+from notes.queries import follow_ups_of, promises_owned_by
+
+SHOWN = 8
+DAYS = 14
+GIVEN = (EntryState.GRANTED, EntryState.FULFILLED)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What waits for one person."""
+
+    promises: Sequence[Promise]  # due first, each with its customer
+    follow_ups: Sequence[Note]
+    recent: Sequence[Interaction]  # the last talks, each with its customer
+
+
+def desk(user_id: int, now: datetime) -> Desk:
+    recent = (
+        select(Interaction)
+        .where(Interaction.agent_id == user_id, Interaction.state == InteractionState.CLOSED)
+        .options(joinedload(Interaction.customer))
+        .order_by(Interaction.id.desc())
+        .limit(SHOWN)
+    )
+    return Desk(
+        promises=db.session.scalars(promises_owned_by(user_id).limit(SHOWN)).all(),
+        follow_ups=db.session.scalars(follow_ups_of(user_id, today()).limit(SHOWN)).all(),
+        recent=db.session.scalars(recent).all(),
+    )
+
+
+@dataclass(frozen=True)
+class Day:
+    on: date
+    recovery: Money
+    delight: Money
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What gestures did, and what hurts: of everybody together, nobody ranked."""
+
+    complaints: Sequence[tuple[Complaint, Customer]]  # open ones, oldest first
+    complaint_count: int
+    broken: Sequence[tuple[Promise, Customer, User | None]]  # promises, oldest first
+    days: Sequence[Day]  # the last fourteen, cost granted
+    given: int
+    cost: Money
+    declined: int
+
+    @property
+    def tallest(self) -> int:
+        """Minor units of the dearest day, at least 1."""
+        return max([day.recovery.minor + day.delight.minor for day in self.days] + [1])
+
+
+def figures(now: datetime) -> Figures:
+    currency = current_app.config["DEFAULT_CURRENCY"]
+    first = today() - timedelta(days=DAYS - 1)
+    since = datetime.combine(first, datetime.min.time(), zone())
+    rows = db.session.execute(
+        select(LedgerEntry.booked_at, LedgerEntry.occasion, LedgerEntry.state, LedgerEntry.cost_minor).where(
+            LedgerEntry.booked_at >= since, LedgerEntry.currency == currency
+        )
+    ).all()
+    given = [row for row in rows if row.state in GIVEN]
+
+    def cost(on: date, occasion: Occasion) -> Money:
+        same = (row for row in given if row.occasion is occasion and row.booked_at.astimezone(zone()).date() == on)
+        return Money(sum(row.cost_minor for row in same), currency)
+
+    open_ones = select(Complaint, Customer).join(Customer, Customer.id == Complaint.customer_id)
+    open_ones = open_ones.where(Complaint.state == ComplaintState.OPEN).order_by(Complaint.opened_at, Complaint.id)
+    overdue = (
+        select(Promise, Customer, User)
+        .join(Customer, Customer.id == Promise.customer_id)
+        .outerjoin(User, User.id == Promise.owner_id)
+        .where(Promise.state == PromiseState.OPEN, Promise.due_at < now)
+        .order_by(Promise.due_at, Promise.id)
+    )
+    return Figures(
+        complaints=[(row[0], row[1]) for row in db.session.execute(open_ones.limit(SHOWN))],
+        complaint_count=db.session.scalar(
+            select(func.count(Complaint.id)).where(Complaint.state == ComplaintState.OPEN)
+        )
+        or 0,
+        broken=[(row[0], row[1], row[2]) for row in db.session.execute(overdue.limit(SHOWN))],
+        days=[
+            Day(on, cost(on, Occasion.RECOVERY), cost(on, Occasion.DELIGHT))
+            for on in (first + timedelta(days=n) for n in range(DAYS))
+        ],
+        given=len(given),
+        cost=Money(sum(row.cost_minor for row in given), currency),
+        declined=sum(row.state is EntryState.DECLINED for row in rows),
+    )
+
+
+@dataclass(frozen=True)
+class Installation:
+    users: int
+    articles: int
+    passages: int
+    embedded: int  # passages that have a vector; the rest is found by words alone
+    engine: str
+    currency: str
+
+
+def installation() -> Installation:
+    count = db.session.scalar
+    return Installation(
+        users=count(select(func.count(User.id)).where(User.active)) or 0,
+        articles=count(select(func.count(Article.id)).where(Article.state == ArticleState.PUBLISHED)) or 0,
+        passages=count(select(func.count(Passage.id))) or 0,
+        embedded=count(select(func.count(Passage.id)).where(Passage.vector.is_not(None))) or 0,
+        engine=db.engine.dialect.name,
+        currency=current_app.config["DEFAULT_CURRENCY"],
+    )

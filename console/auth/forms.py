@@ -1,0 +1,71 @@
+"""What the screens of users and teams send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, Field, PasswordField, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms.validators import InputRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from console.auth.models import Team
+from console.auth.permissions import ROLES
+
+
+def trimmed(text: str | None) -> str:
+    return " ".join((text or "").replace("\0", "").split())
+
+
+def given(message: str) -> Any:
+    """Refuse what is empty once it is trimmed."""
+
+    def check(form: FlaskForm, field: Field) -> None:
+        if not field.data:
+            raise ValidationError(message)
+
+    return check
+
+
+NO_SUCH_TEAM = "Choose one of the teams in the list."
+
+
+class UserForm(FlaskForm):
+    name = StringField(
+        "Name", [given("Enter the name."), Length(max=120, message="Use at most 120 characters.")], filters=[trimmed]
+    )
+    roles = SelectMultipleField(
+        "Roles",
+        [InputRequired("Choose at least one role.")],
+        choices={name: name.capitalize() for name in ROLES},
+        invalid_choice_message="Choose among the roles in the list.",
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
+    team_id = SelectField(
+        "Team", coerce=int, default=0, invalid_choice_message=NO_SUCH_TEAM, invalid_value_message=NO_SUCH_TEAM
+    )
+
+    def offer_teams(self, teams: list[Team]) -> None:
+        self.team_id.choices = {"0": "No team"} | {str(team.id): team.name for team in teams}
+
+
+class NewUserForm(UserForm):
+    email = EmailField(
+        "E-mail",
+        [given("Enter the e-mail address."), Length(max=255, message="Use at most 255 characters.")],
+        filters=[trimmed],
+    )
+    password = PasswordField("First password", [Length(max=256, message="Use at most 256 characters.")])
+
+
+class PasswordForm(FlaskForm):
+    password = PasswordField("New password", [Length(max=256, message="Use at most 256 characters.")])
+
+
+class TeamForm(FlaskForm):
+    name = StringField(
+        "Team",
+        [given("Enter the team's name."), Length(max=80, message="Use at most 80 characters.")],
+        filters=[trimmed],
+    )

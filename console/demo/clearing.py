@@ -1,0 +1,206 @@
+"""Takes the demo shop away again, and nothing else.
+
+Gone is what carries the demo mark, and what belongs to such a row: a demo customer's orders, notes, events. But a
+row to which somebody else's row still refers stays, with what belongs to it and whatever it refers to itself, and
+the report says why. People who stay can no longer sign in: their password is public.
+
+All of it is SQL over a temporary table of (table, id), so that a million real rows beside it cost no memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, MetaData, Select, String, Table, and_, delete, exists, func, insert
+from sqlalchemy import literal, not_, or_, select, update
+
+from console.auth.models import User, user_roles
+from console.db import Base, BigKey, db
+from console.events import Event
+from console.gestures.models import LedgerLock
+
+TABLES = Base.metadata.tables
+# What is to go. Rows leave this list when they turn out to be needed.
+CONDEMNED = Table(
+    "demo_rows",
+    MetaData(),
+    Column("name", String(60), primary_key=True),
+    Column("id", BigKey, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
+)
+# To whom a row belongs, where that is not a customer: the column that names the owner.
+OWNERS = {
+    "article_links": "interaction_id",
+    "deliveries": "order_id",
+    "gesture_versions": "gesture_id",
+    "ledger_events": "entry_id",
+    "name_token_typos": "token_id",
+    "note_revisions": "note_id",
+    "order_lines": "order_id",
+    "passages": "article_id",
+    "utterances": "interaction_id",
+}
+# These belong to nobody, are no one's data or go with the rows that they are about.
+APART = {"article_changes", "knowledge_revisions", "ledger_locks", "name_tokens", "roles", "user_roles"}
+LOCKS = {"agent": "users", "customer": "customers", "interaction": "interactions"}  # by the subject's first word
+NAMES = ("title", "name", "first_name", "number", "sku", "code", "role")  # what a row is called, the first it has
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A demo row that stays, and how many rows of which table refer to it."""
+
+    table: str
+    name: str
+    used_by: str
+    times: int
+
+    def __str__(self) -> str:
+        rows = "row" if self.times == 1 else "rows"
+        off = " (can no longer sign in)" if self.table == "users" else ""
+        return f"{self.table}: “{self.name}” stays{off}, {self.times:,} {rows} of {self.used_by} that stay refer to it"
+
+
+@dataclass
+class Cleared:
+    rows: Counter[str] = field(default_factory=Counter)  # deleted, by table
+    kept: list[Kept] = field(default_factory=list)
+
+
+def clear() -> Cleared:
+    """Delete the demo shop and commit; returns what went, and what stays for whose sake."""
+    done = Cleared()
+    connection = db.session.connection()
+    CONDEMNED.drop(connection, checkfirst=True)
+    CONDEMNED.create(connection)
+    condemn()
+    needed = spare()
+    done.kept = [kept for name, users in needed.items() for kept in describe(name, users)]
+    switch_off()
+    remove(done)
+    CONDEMNED.drop(db.session.connection())
+    db.session.commit()
+    return done
+
+
+def condemn() -> None:
+    """List what carries the mark, then what belongs to it, owners first."""
+    for name, table in marked().items():
+        add(name, select(table.c.id).where(table.c.is_demo))
+    for name, owner, column in belongings():
+        add(name, select(column.table.c.id).where(is_condemned(owner, column)))
+    tokens, typos = TABLES["customer_tokens"], TABLES["name_token_typos"]
+    add("name_tokens", select(tokens.c.token_id).where(is_condemned("customer_tokens", tokens.c.id)).distinct())
+    add("name_token_typos", select(typos.c.id).where(is_condemned("name_tokens", typos.c.token_id)))
+
+
+def marked() -> dict[str, Table]:
+    """The tables whose rows carry the mark themselves. An order belongs to its customer all the same."""
+    return {name: table for name, table in TABLES.items() if "is_demo" in table.c and "customer_id" not in table.c}
+
+
+def belongings() -> Iterator[tuple[str, str, Column[Any]]]:
+    """(table, owner's table, the column that names the owner), owners first."""
+    for table in Base.metadata.sorted_tables:
+        column = "customer_id" if "customer_id" in table.c else OWNERS.get(table.name)
+        if column:
+            yield table.name, owner_of(table.c[column]), table.c[column]
+
+
+def owner_of(column: Column[Any]) -> str:
+    return next(iter(column.foreign_keys)).column.table.name
+
+
+def add(name: str, ids: Select[Any]) -> None:
+    found = ids.subquery()
+    first = next(iter(found.c))
+    listed = exists().where(CONDEMNED.c.name == name, CONDEMNED.c.id == first)
+    rows = select(literal(name), first).where(~listed)
+    db.session.execute(insert(CONDEMNED).from_select(["name", "id"], rows))
+
+
+def is_condemned(name: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column.in_(select(CONDEMNED.c.id).where(CONDEMNED.c.name == name))
+
+
+def spare() -> dict[str, dict[int, Counter[str]]]:
+    """Take from the list what a row that stays refers to, until nothing more is; returns who needed what."""
+    needed: dict[str, dict[int, Counter[str]]] = {}
+    while sum(spare_one(child, column, needed) for child, column in references()):
+        for name, owner, column in belongings():
+            strays = select(column.table.c.id).where(column.is_not(None), not_(is_condemned(owner, column)))
+            take_off(name, strays)
+    return needed
+
+
+def references() -> Iterator[tuple[Table, Column[Any]]]:
+    """Every column that names a row which might go."""
+    for table in Base.metadata.sorted_tables:
+        if table.name not in {"user_roles", "name_token_typos"}:
+            for column in table.c:
+                if column.foreign_keys:
+                    yield table, column
+
+
+def spare_one(child: Table, column: Column[Any], needed: dict[str, dict[int, Counter[str]]]) -> int:
+    name = owner_of(column)
+    stays = and_(is_condemned(name, column), not_(is_condemned(child.name, child.c.id)))
+    if child.name == Event.__tablename__ and column.name == "actor_id":
+        # What somebody did to nobody in particular (a sign-in) goes with them.
+        stays = and_(stays, child.c.customer_id.is_not(None))
+    users = db.session.execute(select(column, func.count()).where(stays).group_by(column)).all()
+    for row_id, times in users:
+        needed.setdefault(name, {}).setdefault(row_id, Counter())[child.name] += times
+    if users:
+        take_off(name, select(column).where(stays))
+    return len(users)
+
+
+def take_off(name: str, ids: Select[Any]) -> None:
+    # Through a list of its own: SQLite would look at the rows that it is deleting.
+    found = db.session.scalars(ids.where(is_condemned(name, next(iter(ids.selected_columns))))).all()
+    for start in range(0, len(found), 500):
+        some = found[start : start + 500]
+        db.session.execute(delete(CONDEMNED).where(CONDEMNED.c.name == name, CONDEMNED.c.id.in_(some)))
+
+
+def describe(name: str, users: dict[int, Counter[str]]) -> Iterator[Kept]:
+    table = TABLES[name]
+    label = next((table.c[column] for column in NAMES if column in table.c), table.c.id)
+    for start in range(0, len(users), 500):
+        some = sorted(users)[start : start + 500]
+        for row_id, said in db.session.execute(select(table.c.id, label).where(table.c.id.in_(some)).order_by(table.c.id)):
+            used_by, times = users[row_id].most_common(1)[0]
+            yield Kept(name, str(said), used_by, times)
+
+
+def switch_off() -> None:
+    """Whoever stays for the record's sake cannot sign in any more."""
+    stay = and_(User.is_demo, not_(is_condemned("users", User.__table__.c.id)))
+    db.session.execute(update(User).where(stay).values(active=False, password=None), execution_options=APART_FROM_SESSION)
+
+
+APART_FROM_SESSION = {"synchronize_session": False}
+
+
+def remove(done: Cleared) -> None:
+    """Delete what is listed, what refers to others first."""
+    for word, name in LOCKS.items():
+        ids = select(literal(f"{word}:").concat(CONDEMNED.c.id)).where(CONDEMNED.c.name == name)
+        delete_from(done, LedgerLock.__table__, LedgerLock.subject.in_(ids))  # type: ignore[arg-type]
+    events, users = TABLES["events"], is_condemned("users", TABLES["events"].c.actor_id)
+    delete_from(done, events, or_(is_condemned("events", events.c.id), and_(events.c.customer_id.is_(None), users)))
+    delete_from(done, user_roles, is_condemned("users", user_roles.c.user_id))
+    for table in reversed(Base.metadata.sorted_tables):
+        if table.name not in {"events", "user_roles"}:
+            delete_from(done, table, is_condemned(table.name, table.c.id))
+    db.session.expire_all()
+
+
+def delete_from(done: Cleared, table: Table, which: ColumnElement[bool]) -> None:
+    result: Any = db.session.execute(delete(table).where(which))
+    if result.rowcount > 0:
+        done.rows[table.name] += result.rowcount

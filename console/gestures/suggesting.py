@@ -1,0 +1,405 @@
+"""Which gestures suit this person now, and why: plain values in, at most three of different kinds out.
+
+A fixed recipe of visible parts, no learning yet. Nothing here reads a clock or a table, so the same situation
+always gives the same list. Amounts are in one currency.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from math import log2
+from typing import Any
+
+from console.customers.signals import Signal, SignalKind
+from console.gestures.kinds import GestureKind, Occasion
+from console.money import Money
+
+MODEL = "rules-1"  # named in every logged list; change it with the recipe
+SHOWN = 3
+THRESHOLD = 35  # of about 100: below it a thank-you is better than something weak
+NEAR = 8  # points within which two are equally good, and the smaller goes first
+TIRING = 3  # gestures in 90 days
+RECENT = timedelta(days=90)
+
+# How well a kind answers a fact, 0 to 1. An abandoned basket is left out: rewarding it teaches it.
+K, S = GestureKind, SignalKind
+ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
+    S.OPEN_COMPLAINT: {
+        K.CREDIT: 0.8, K.HUMAN_FOLLOWUP: 0.8, K.FEE_WAIVER: 0.8, K.DISCOUNT: 0.6, K.UPGRADE: 0.5,
+        K.ADDON: 0.4, K.HANDWRITTEN_CARD: 0.4, K.EXTENDED_TERM: 0.3,
+    },
+    S.LATE_DELIVERY: {
+        K.EXPEDITED_SHIPPING: 1.0, K.FEE_WAIVER: 0.7, K.CREDIT: 0.6, K.HUMAN_FOLLOWUP: 0.5,
+        K.HANDWRITTEN_CARD: 0.4, K.EXTENDED_TERM: 0.3, K.SAMPLE: 0.3,
+    },
+    S.REPEAT_INTERACTION: {
+        K.HUMAN_FOLLOWUP: 0.9, K.CREDIT: 0.7, K.PRIORITY_ACCESS: 0.6, K.FEE_WAIVER: 0.5, K.HANDWRITTEN_CARD: 0.3,
+    },
+    S.BROKEN_PROMISE: {
+        K.HUMAN_FOLLOWUP: 0.9, K.CREDIT: 0.7, K.HANDWRITTEN_CARD: 0.5, K.PRIORITY_ACCESS: 0.5,
+        K.EXPEDITED_SHIPPING: 0.4,
+    },
+    S.BIRTHDAY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5},
+    S.ANNIVERSARY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5, K.DONATION: 0.4},
+    S.MILESTONE_ORDER: {K.UPGRADE: 0.9, K.ADDON: 0.8, K.HANDWRITTEN_CARD: 0.7, K.SAMPLE: 0.6, K.DONATION: 0.5},
+}  # fmt: skip
+PROVENANCE = {"stated": 1.0, "observed": 0.8, "inferred": 0.5}
+REFUSING = re.compile(r"\b(no|not|never|don't|dislikes?|hates?|avoids?|without|allerg\w*|asthma\w*|intoleran\w*)\b")
+ABOUT_CALLS = re.compile(r"\b(calls?|calling|phone|phoning|ring|ringing|telephone)\b")
+# They stand in many gestures' names and preferences and say nothing about either.
+EMPTY_WORDS = frozenset({
+    "about", "account", "after", "all", "and", "any", "back", "before", "charge", "customer", "day", "for",
+    "free", "from", "her", "his", "more", "name", "new", "next", "not", "our", "order", "please", "post",
+    "posted", "said", "small", "the", "their", "them", "they", "today", "when", "with", "you", "your",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A gesture that could be offered: the version in force of an active one."""
+
+    version_id: int
+    gesture_id: int
+    kind: GestureKind
+    name: str
+    cost: Money
+    perceived: Money
+    occasions: tuple[str, ...]  # Occasion values
+    suits: tuple[str, ...] = ()  # words of preferences, kinds of signals
+
+
+@dataclass(frozen=True)
+class Liking:
+    """A preference in force. One that says "no" or "allergic" excludes what it names."""
+
+    text: str
+    provenance: str
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A boundary in force: `kind` is no_gifts, no_calls_after (with `after`) or other (in its own words)."""
+
+    kind: str
+    text: str = ""
+    after: time | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """A gesture of the past: what was held, granted or done, or declined by the customer."""
+
+    gesture_id: int
+    kind: GestureKind
+    name: str
+    at: datetime
+    was_declined: bool = False
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that is known about the moment. `local_time` is the customer's own clock."""
+
+    called: str
+    now: datetime
+    local_time: time
+    room: Money  # the dearest gesture that fits inside the limits now
+    per_gesture: Money  # the agent's limit for one, which says what is much and what is little
+    signals: Sequence[Signal] = ()
+    likings: Sequence[Liking] = ()
+    refusals: Sequence[Refused] = ()
+    history: Sequence[Given] = ()
+
+    @property
+    def failures(self) -> list[Signal]:
+        return [signal for signal in self.signals if signal.is_failure]
+
+    @property
+    def occasions(self) -> list[Signal]:
+        return [signal for signal in self.signals if signal.kind in ANSWERS and not signal.is_failure]
+
+    @property
+    def occasion(self) -> Occasion:
+        return Occasion.RECOVERY if self.failures else Occasion.DELIGHT
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Part of a reason, with the ids of what it rests on."""
+
+    text: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.text[0].upper()}{self.text[1:]}."
+
+
+@dataclass(frozen=True)
+class Suggested:
+    candidate: Candidate
+    score: int
+    clauses: tuple[Clause, ...]
+    propensity: float = 1.0  # the chance that it was shown here; these rules leave nothing to chance
+
+    @property
+    def why(self) -> str:
+        """The clauses as sentences."""
+        return " ".join(clause.sentence for clause in self.clauses)
+
+
+class Silence(StrEnum):
+    """Why there is nothing, or only a call back, to suggest."""
+
+    NO_GIFTS = "no_gifts"
+    NO_REASON = "no_reason"
+    TIRED = "tired"
+    NOTHING_FITS = "nothing_fits"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to show: suggestions best first, and when there are few or none, a sentence that says why."""
+
+    occasion: Occasion
+    items: tuple[Suggested, ...] = ()
+    silence: Silence | None = None
+    sentence: str = ""
+
+
+def suggest(candidates: Iterable[Candidate], situation: Situation) -> Advice:
+    """At most three gestures of different kinds, the smallest adequate one first; or a reason for none."""
+    occasion = situation.occasion
+    quiet = reason_for_silence(situation)
+    if quiet and quiet is not Silence.NO_GIFTS:
+        return Advice(occasion, silence=quiet, sentence=sentence_for(quiet, situation))
+    suitable = [candidate for candidate in candidates if suits_the_moment(candidate, situation)]
+    scored = [scored_candidate(candidate, situation) for candidate in suitable]
+    items = ordered(one_of_each_kind(item for item in scored if item.score >= THRESHOLD))
+    if quiet is None and not items:
+        quiet = Silence.NOTHING_FITS
+    return Advice(occasion, items, quiet, sentence_for(quiet, situation) if quiet else "")
+
+
+def reason_for_silence(situation: Situation) -> Silence | None:
+    if any(refusal.kind == "no_gifts" for refusal in situation.refusals):
+        return Silence.NO_GIFTS
+    if situation.failures:
+        return None
+    if not situation.occasions:
+        return Silence.NO_REASON
+    return Silence.TIRED if len(recent(situation)) >= TIRING else None
+
+
+def sentence_for(silence: Silence, situation: Situation) -> str:
+    name = situation.called
+    return {
+        Silence.NO_GIFTS: f"{name} asked for no gifts; a sincere thank-you fits.",
+        Silence.NO_REASON: "No gesture needed; a sincere thank-you fits.",
+        Silence.TIRED: f"{name} had {len(recent(situation))} gestures in the last 90 days; a sincere thank-you fits.",
+        Silence.NOTHING_FITS: "Nothing in the catalogue suits and fits inside your limits now; a sincere word does.",
+    }[silence]
+
+
+def suits_the_moment(candidate: Candidate, situation: Situation) -> bool:
+    """Not refused, inside the limits, not given or declined lately, not disliked."""
+    against = objection(
+        candidate.kind,
+        candidate.cost,
+        candidate.occasions,
+        refusals=situation.refusals,
+        is_recovery=situation.occasion is Occasion.RECOVERY,
+        has_complaint=bool(situation.failures),
+    )
+    is_free_call = candidate.kind is GestureKind.HUMAN_FOLLOWUP and not candidate.cost
+    had_lately = any(given.gesture_id == candidate.gesture_id for given in recent(situation, declined=True))
+    return (
+        against is None
+        and situation.occasion.value in candidate.occasions
+        and candidate.cost <= situation.room
+        and not (candidate.kind is GestureKind.HUMAN_FOLLOWUP and calls_are_refused(situation))
+        and not (had_lately and not is_free_call)
+        and not is_disliked(candidate, situation)
+    )
+
+
+def objection(
+    kind: GestureKind,
+    cost: Money,
+    occasions: Iterable[str],
+    *,
+    refusals: Iterable[Refused],
+    is_recovery: bool,
+    has_complaint: bool,
+) -> str | None:
+    """Why this may not be offered to this customer at all, as a sentence; the ledger asks the same."""
+    is_amends = is_recovery and kind is GestureKind.HUMAN_FOLLOWUP and not cost
+    if not is_amends and any(refusal.kind == "no_gifts" for refusal in refusals):
+        return "This customer asked for no gifts. A sincere thank-you fits."
+    if has_complaint and Occasion.RECOVERY.value not in occasions:
+        return "Something went wrong and is not settled yet. Put that right first; this gesture is for better days."
+    return None
+
+
+def calls_are_refused(situation: Situation) -> bool:
+    """It is past the hour they named, on their clock, or they wrote that they want no calls."""
+    return any(
+        (refusal.after is not None and situation.local_time >= refusal.after)
+        or (refusal.kind == "other" and ABOUT_CALLS.search(refusal.text.lower()) and is_a_no(refusal.text))
+        for refusal in situation.refusals
+    )
+
+
+def is_a_no(text: str) -> bool:
+    return REFUSING.search(text.lower()) is not None
+
+
+def is_disliked(candidate: Candidate, situation: Situation) -> bool:
+    named = words(candidate.name, *candidate.suits)
+    refused = [refusal.text for refusal in situation.refusals if refusal.kind == "other"]
+    refused += [liking.text for liking in situation.likings if is_a_no(liking.text)]
+    return any(named & words(text) for text in refused)
+
+
+def scored_candidate(candidate: Candidate, situation: Situation) -> Suggested:
+    """Parts in points: fit 30, occasion 20, value 20, recovery 15, novelty 10, ease 5, fatigue -15."""
+    fit, liking = best_liking(candidate, situation)
+    answer, signal = best_answer(candidate, situation)
+    last = latest(situation, candidate)
+    score = (
+        30 * max(fit, answer if situation.failures else 0.0)  # after a failure, what answers it fits
+        + 20 * answer
+        + 20 * value(candidate)
+        + (15 * right_size(candidate, situation) if situation.failures else 15 * answer)
+        + 10 * novelty(candidate, situation, last)
+        + 5 * (candidate.kind in (GestureKind.CREDIT, GestureKind.HUMAN_FOLLOWUP, GestureKind.FEE_WAIVER))
+        - 15 * min(len(recent(situation)) / TIRING, 1) * (0 if is_free(candidate) else 1)
+    )
+    return Suggested(candidate, max(round(score), 0), clauses(situation, signal, liking, last))
+
+
+def clauses(
+    situation: Situation, signal: Signal | None, liking: Liking | None, last: Given | None
+) -> tuple[Clause, ...]:
+    """Why this one: what happened, what they like, what they had before."""
+    said: list[Clause] = []
+    if signal:
+        said.append(Clause(signal.clause, {"signal": signal.kind.value} | signal.evidence))
+        said += [
+            Clause(other.clause, {"signal": other.kind.value} | other.evidence)
+            for other in situation.failures
+            if other is not signal
+        ][:1]
+    if liking:
+        verb = "seems to like" if liking.provenance == "inferred" else "likes"
+        said.append(Clause(f"{situation.called} {verb}: {liking.text.rstrip('.')}", {"preference": liking.id}))
+    if last and (months := (situation.now - last.at).days // 30):
+        ago = f"{months} months ago" if months > 1 else "a month ago"
+        said.append(Clause(f"{situation.called} last had this {ago}", {"ledger_entry": last.id}))
+    elif not recent(situation):
+        said.append(Clause(f"{situation.called} had no gesture in the last 90 days"))
+    return tuple(said[:4])
+
+
+def best_liking(candidate: Candidate, situation: Situation) -> tuple[float, Liking | None]:
+    """How far a preference speaks for it, 0 to 1: by its provenance, when it has a word that the gesture suits."""
+    named = words(*candidate.suits)
+    likings = [
+        (PROVENANCE.get(liking.provenance, 0.5), liking)
+        for liking in situation.likings
+        if named & words(liking.text) and not is_a_no(liking.text)
+    ]
+    return max(likings, key=lambda pair: pair[0], default=(0.0, None))
+
+
+def best_answer(candidate: Candidate, situation: Situation) -> tuple[float, Signal | None]:
+    """How well it answers the fact it answers best, 0 to 1. A gesture made for the fact itself answers it fully."""
+    relevant = situation.failures or situation.occasions
+    answers = [
+        (max(ANSWERS[signal.kind].get(candidate.kind, 0.0), float(signal.kind.value in candidate.suits)), signal)
+        for signal in relevant
+    ]
+    best, signal = max(answers, key=lambda pair: pair[0], default=(0.0, None))
+    return (best, signal) if best else (0.0, None)
+
+
+def value(candidate: Candidate) -> float:
+    """What it is worth to them for what it costs us, 0 to 1: 1/3 when they are equal."""
+    if is_free(candidate):
+        return 1.0
+    return min(log2(1 + candidate.perceived.minor / candidate.cost.minor) / 3, 1.0)
+
+
+def right_size(candidate: Candidate, situation: Situation) -> float:
+    """1 when the cost is between half and one and a half of what the failures call for, falling off outside."""
+    if candidate.kind is GestureKind.HUMAN_FOLLOWUP:
+        return 1.0
+    share = {1: 0.4, 2: 0.7}.get(len(situation.failures), 1.0)
+    wanted = max(situation.per_gesture.minor * share, 1)
+    ratio = candidate.cost.minor / wanted
+    return min(1.0, 2 * ratio) if ratio < 1 else max(0.0, 1 - max(ratio - 1.5, 0.0))
+
+
+def novelty(candidate: Candidate, situation: Situation, last: Given | None) -> float:
+    """1 for something new, rising again with the months; 0 for the same kind twice running."""
+    ordered_history = sorted(situation.history, key=lambda given: given.at)
+    if ordered_history and ordered_history[-1].kind is candidate.kind and not is_free(candidate):
+        return 0.0
+    return 1.0 if last is None else 1 - 0.5 ** ((situation.now - last.at).days / 30)
+
+
+def latest(situation: Situation, candidate: Candidate) -> Given | None:
+    same = [given for given in situation.history if given.gesture_id == candidate.gesture_id and not given.was_declined]
+    return max(same, key=lambda given: given.at, default=None)
+
+
+def recent(situation: Situation, declined: bool = False) -> list[Given]:
+    since = situation.now - RECENT
+    return [given for given in situation.history if given.at > since and (declined or not given.was_declined)]
+
+
+def is_free(candidate: Candidate) -> bool:
+    return candidate.cost.minor == 0
+
+
+def one_of_each_kind(items: Iterable[Suggested]) -> list[Suggested]:
+    """The three best of different kinds; of one kind the smallest that is nearly as good as its best."""
+    kinds: dict[GestureKind, list[Suggested]] = {}
+    for item in items:
+        kinds.setdefault(item.candidate.kind, []).append(item)
+    return sorted((smallest_adequate(group) for group in kinds.values()), key=by_score)[:SHOWN]
+
+
+def ordered(items: list[Suggested]) -> tuple[Suggested, ...]:
+    """The smallest adequate first: those within a few points of the best by cost, the others by score."""
+    if not items:
+        return ()
+    bar = max(item.score for item in items) - NEAR
+    near = sorted((item for item in items if item.score >= bar), key=by_cost)
+    return (*near, *sorted((item for item in items if item.score < bar), key=by_score))
+
+
+def smallest_adequate(items: list[Suggested]) -> Suggested:
+    bar = max(item.score for item in items) - NEAR
+    return min((item for item in items if item.score >= bar), key=by_cost)
+
+
+def by_cost(item: Suggested) -> tuple[int, int, int]:
+    return item.candidate.cost.minor, -item.score, item.candidate.version_id
+
+
+def by_score(item: Suggested) -> tuple[int, int, int]:
+    return -item.score, item.candidate.cost.minor, item.candidate.version_id
+
+
+def words(*texts: str) -> set[str]:
+    """Their content words, lower case, without a plural's s."""
+    found = re.findall(r"[^\W\d_]{3,}", " ".join(texts).lower().replace("_", " "))
+    return {word.removesuffix("s") for word in found if word not in EMPTY_WORDS}

@@ -1,0 +1,1 @@
+"""Import: files of other systems become customers, orders, conversations and notes, with their own dates."""

@@ -1,0 +1,25 @@
+"""How interactions read on the timeline."""
+
+from __future__ import annotations
+
+from flask import url_for
+
+from console.customers.timeline import Line, describes
+from console.events import Event
+from console.interactions.models import Interaction
+
+
+@describes(Interaction)
+def interaction_line(event: Event, interaction: Interaction) -> Line:
+    channel = interaction.channel.label
+    more_url = url_for("interactions.show", interaction_id=interaction.id)
+    if event.kind == "article.linked":
+        return Line("book-open", "Article used", f"{channel}: {interaction.subject}".rstrip(": "), None, "talk")
+    title = f"{channel}: {interaction.subject}" if interaction.subject else channel
+    ending = {True: "solved", False: "not solved", None: ""}[interaction.resolved]
+    score = f"score {interaction.csat} of 5" if interaction.csat else ""
+    if event.kind == "survey.answered":
+        return Line("gauge", f"Score {event.data.get('score', interaction.csat)} of 5", title, more_url, "signal")
+    detail = " · ".join(part for part in (interaction.result or interaction.resolution, ending, score) if part)
+    tone = "broken" if interaction.resolved is False else "talk"
+    return Line(interaction.channel.icon, title, detail, more_url, tone)

@@ -1,0 +1,103 @@
+"""Search by words, with the database's own index: FTS5's bm25 on SQLite, ts_rank_cd on PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from console.db import db
+
+MOST_WORDS = 48  # of a question; the words after that are looked for by meaning alone
+# How much a word counts in title, heading path and text.
+FIELD_WEIGHTS = (3.0, 1.5, 1.0)
+
+ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ers", "ed", "es", "ly", "er", "s", "e", "y")
+TOKEN = re.compile(r"[^\W_]+")
+# Words that say nothing about what a question is about.
+Hits = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+COMMON = """
+a about above after again against all also am an and any are aren as at be because been before being below between
+both but by can cannot could couldn d did didn do does doesn doing don down during each few for from further get got
+had hadn has hasn have haven having he hello her here hers herself hey hi him himself his how i if im in into is isn
+it its itself ive just know let like ll m me more most my myself need no nor not now of off ok okay on once only or
+other our ours ourselves out over own please re s same she should so some such t than thank thanks that the their
+theirs them themselves then there these they this those through to too under until up us ve very want was wasn we
+were weren what when where which while who whom why will with won would wouldn yes you your yours yourself yourselves
+"""
+STOP_WORDS = frozenset(COMMON.split())
+
+SQLITE = text(
+    "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
+    "WHERE passages_fts MATCH :words ORDER BY 2 DESC LIMIT :limit"
+)
+POSTGRESQL = text(
+    "SELECT id, ts_rank_cd(CAST(:weights AS real[]), terms, query, 1) "
+    "FROM passages, to_tsquery('english', :words) query WHERE terms @@ query ORDER BY 2 DESC LIMIT :limit"
+)
+
+
+def content_words(question: str) -> list[str]:
+    """The distinct words of a question that say what it is about, in order; every word when none does."""
+    words = dict.fromkeys(TOKEN.findall(question[:20_000].casefold()))
+    telling = [word for word in words if word not in STOP_WORDS and len(word) <= 40]
+    return telling[:MOST_WORDS]
+
+
+def find(
+    words: Sequence[str], limit: int, *, unfinished: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The ids and scores, best first, of at most `limit` passages that hold any of `words`.
+
+    `unfinished`: the last word is still being typed, so its beginning counts. Scores compare only with each other.
+    """
+    if not words:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if db.engine.dialect.name == "sqlite":
+        # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
+        terms = [f'"{word}"' for word in words] + ([f'"{words[-1]}"*'] if unfinished else [])
+        title, heading, body = FIELD_WEIGHTS
+        given = {"words": " OR ".join(terms), "title": title, "heading": heading, "body": body, "limit": limit}
+        rows = db.session.execute(SQLITE, given).all()
+    else:
+        terms = [f"'{word}'" for word in words] + ([f"'{words[-1]}':*"] if unfinished else [])
+        highest = max(FIELD_WEIGHTS)
+        title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
+        given = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
+        rows = db.session.execute(POSTGRESQL, given).all()
+    return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
+
+
+def stem(word: str) -> str:
+    """Roughly the part of a word that its forms share; only for pointing out words, never for finding."""
+    word = word.casefold()
+    for ending in (
+        "ations",
+        "ation",
+        "ings",
+        "ing",
+        "edly",
+        "ied",
+        "ies",
+        "ers",
+        "ed",
+        "es",
+        "ly",
+        "er",
+        "s",
+        "e",
+        "y",
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+def words_in_common(words: Sequence[str], passage: str) -> list[str]:
+    """Which of a question's words a passage holds, in the question's order."""
+    held = {stem(word) for word in TOKEN.findall(passage)}
+    return [word for word in words if stem(word) in held]

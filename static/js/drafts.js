@@ -1,0 +1,81 @@
+// textarea[data-draft="key"]: what is typed survives a closed tab, until it is saved, discarded or a week old.
+const PREFIX = `draft:${document.body.dataset.user ?? ""}:`;
+const SENT = "drafts-sent";
+const WEEK = 7 * 24 * 3600 * 1000;
+
+const slot = (area) => PREFIX + area.dataset.draft;
+const areas = (within) => [...(within.matches?.("textarea[data-draft]") ? [within] : []), ...(within.querySelectorAll?.("textarea[data-draft]") ?? [])];
+
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches?.("textarea[data-draft]")) return;
+  if (target.value.trim()) localStorage.setItem(slot(target), JSON.stringify({ at: Date.now(), text: target.value }));
+  else localStorage.removeItem(slot(target));
+});
+
+// A plain form is known to be saved when the next page does not show it as refused.
+document.addEventListener("submit", ({ target }) => {
+  const keys = areas(target).map(slot);
+  if (keys.length && !target.matches("[hx-post], [hx-put], [hx-patch]")) sessionStorage.setItem(SENT, JSON.stringify(keys));
+  if (target.matches("[data-forget-drafts]")) ownKeys().forEach((key) => localStorage.removeItem(key));
+});
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.requestConfig.verb === "get" || detail.xhr.status >= 400) return;
+  for (const area of areas(detail.requestConfig.elt.closest("form") ?? detail.requestConfig.elt)) {
+    localStorage.removeItem(slot(area));
+    area.parentElement.querySelector(":scope > .draft-line")?.remove();
+  }
+});
+
+document.addEventListener("htmx:load", ({ detail }) => areas(detail.elt).forEach(restore));
+
+settle();
+forgetOld();
+areas(document).forEach(restore);
+
+function settle() {
+  for (const key of JSON.parse(sessionStorage.getItem(SENT) ?? "[]")) {
+    const again = areas(document).find((area) => slot(area) === key);
+    const refused = again && (again.defaultValue || again.form?.querySelector('[aria-invalid="true"], .error-summary'));
+    if (!refused) localStorage.removeItem(key);
+  }
+  sessionStorage.removeItem(SENT);
+}
+
+function restore(area) {
+  const kept = read(slot(area));
+  if (!kept || area.value.trim() || area.dataset.restored) return;
+  area.dataset.restored = "yes";
+  area.value = kept.text;
+  const line = document.createElement("p");
+  line.className = "draft-line";
+  line.textContent = "Draft restored.";
+  const discard = document.createElement("button");
+  discard.type = "button";
+  discard.className = "link";
+  discard.textContent = "Discard";
+  discard.addEventListener("click", () => {
+    localStorage.removeItem(slot(area));
+    area.value = area.defaultValue;
+    line.remove();
+    area.focus();
+  });
+  line.append(discard);
+  area.after(line);
+}
+
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null;
+  }
+}
+
+function ownKeys() {
+  return Object.keys(localStorage).filter((key) => key.startsWith("draft:"));
+}
+
+function forgetOld() {
+  for (const key of ownKeys()) if (Date.now() - (read(key)?.at ?? 0) > WEEK) localStorage.removeItem(key);
+}

@@ -1,0 +1,110 @@
+// data-key="w", "g 1" or "Ctrl+Enter" on an element: the key presses it, or puts the cursor into it.
+const PAUSE = 900; // ms between the two keys of a sequence
+const TYPING = 'input:not([type="checkbox"], [type="radio"], [type="button"], [type="submit"]), textarea, select, [contenteditable="true"]';
+const SINGLE = "single-keys";
+const dialog = document.getElementById("keys");
+
+let before = "";
+let clear;
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.isComposing || event.repeat) return;
+  const combination = spell(event);
+  const held = event.ctrlKey || event.metaKey || event.altKey;
+  if (!held && (event.target.closest?.(TYPING) || openDialog() || !singlesAreOn())) return;
+  if (!held && combination === "?") return press(event, showKeys);
+  const sequence = before ? `${before} ${combination}` : combination;
+  const target = find(sequence, event) ?? find(combination, event);
+  clearTimeout(clear);
+  if (target) {
+    before = "";
+    return press(event, () => act(target));
+  }
+  before = !held && startsSequence(combination) ? combination : "";
+  clear = setTimeout(() => { before = ""; }, PAUSE);
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-shortcuts]")) showKeys();
+});
+
+dialog?.querySelector("[data-single-keys]").addEventListener("change", (event) => {
+  localStorage.setItem(SINGLE, event.target.checked ? "on" : "off");
+});
+
+export function keyed() {
+  return [...document.querySelectorAll("[data-key]")].filter(isUsable).map((element) => ({ element, key: element.dataset.key, label: labelOf(element) }));
+}
+
+export function labelOf(element) {
+  const named = element.dataset.keyLabel ?? element.dataset.command ?? element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent;
+  if (named) return named.trim();
+  const copy = element.cloneNode(true);
+  copy.querySelectorAll("kbd, svg, .tiny, .badge").forEach((part) => part.remove());
+  return (copy.textContent || element.title || element.placeholder || "").replace(/\s+/g, " ").trim();
+}
+
+export function act(element) {
+  if (element.matches(TYPING)) {
+    element.focus();
+    element.select?.();
+  } else {
+    element.click();
+  }
+}
+
+export function caps(key) {
+  return key.split(" ").map((one) => one.replace("Enter", "↵").replaceAll("+", " "));
+}
+
+function spell(event) {
+  const held = [(event.ctrlKey || event.metaKey) && "Ctrl", event.altKey && "Alt"].filter(Boolean);
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return [...held, key].join("+");
+}
+
+// What is in the page stands before what is in the bar; a chord stays within the form that is being typed in.
+function find(key, event) {
+  const found = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].filter(isUsable);
+  const form = event.target.closest?.("form");
+  return found.find((element) => form && form.contains(element)) ?? found.find((element) => element.closest("main")) ?? found[0];
+}
+
+function startsSequence(key) {
+  return document.querySelector(`[data-key^="${CSS.escape(key)} "]`) !== null;
+}
+
+function isUsable(element) {
+  return !element.disabled && element.getAttribute("aria-disabled") !== "true" && element.checkVisibility() && (!openDialog() || openDialog().contains(element));
+}
+
+function openDialog() {
+  return document.querySelector("dialog[open]");
+}
+
+function singlesAreOn() {
+  return localStorage.getItem(SINGLE) !== "off";
+}
+
+function press(event, act) {
+  event.preventDefault();
+  act();
+}
+
+function showKeys() {
+  if (!dialog || dialog.open) return;
+  const list = dialog.querySelector(".keys");
+  const seen = new Set();
+  const lines = [{ key: "Ctrl+K", label: "Commands" }, ...keyed(), { key: "?", label: "This list" }];
+  list.replaceChildren(...lines.flatMap(({ key, label }) => {
+    if (!label || seen.has(key)) return [];
+    seen.add(key);
+    const [term, keys] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = label;
+    keys.append(...caps(key).map((cap) => Object.assign(document.createElement("kbd"), { textContent: cap, className: "keep" })));
+    return [term, keys];
+  }));
+  dialog.querySelector("[data-single-keys]").checked = singlesAreOn();
+  document.getElementById("me")?.hidePopover?.();
+  dialog.showModal();
+}

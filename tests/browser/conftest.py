@@ -1,0 +1,98 @@
+"""A real server with the demo shop and the real model, and Debian's Chromium in front of it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from console.db import db
+from console.demo import loading
+from knowledge import embedding
+from tests.conftest import make_app
+
+CHROMIUM = shutil.which("chromium")
+SKIP = pytest.mark.skip(reason="needs Chromium: apt-get install chromium")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))  # one server, one demo shop
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(SKIP)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    return {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet]}
+
+
+@pytest.fixture(scope="session")
+def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a console with the demo shop, as `make run` serves it."""
+    path = tmp_path_factory.mktemp("browser") / "plusone.db"
+    shutil.copyfile(sqlite_template, path)
+    app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)
+    with app.app_context():
+        loading.load()
+        embedding.encoder().wait()
+    http = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def states(server: str, browser: Browser) -> dict[str, Any]:
+    """Each role's cookies, from signing in once by the real form."""
+    found = {}
+    with_accounts = {role: (email, password) for role, email, password in loading.SIGN_INS}
+    for role, (email, password) in with_accounts.items():
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{server}/login")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{server}/")
+        found[role] = context.storage_state()
+        context.close()
+    return found
+
+
+@pytest.fixture
+def open_as(server: str, browser: Browser, states: dict[str, Any]) -> Iterator[Callable[..., Page]]:
+    """open_as("agent", "/path", width=390, dark=True): a page of that person's, all requests answered."""
+    contexts = []
+
+    def opened(role: str, path: str = "/", *, width: int = 1440, dark: bool = False, axe: bool = False) -> Page:
+        context = browser.new_context(
+            storage_state=states[role],
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            bypass_csp=axe,  # axe injects a script; the policy itself is tested elsewhere
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{server}{path}", wait_until="networkidle")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

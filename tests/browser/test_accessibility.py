@@ -1,0 +1,57 @@
+"""axe finds nothing on any screen, light and dark, wide and narrow; and nothing is wider than its window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+Open = Callable[..., Page]
+SCREENS = [
+    ("agent", "/"),
+    ("supervisor", "/"),
+    ("administrator", "/"),
+    ("agent", "/customers"),
+    ("agent", "/customers/1"),
+    ("agent", "/customers/1/timeline"),
+    ("agent", "/customers/1/orders"),
+    ("agent", "/customers/1/edit"),
+    ("agent", "/customers/new"),
+    ("agent", "/customers/search?q=ann"),
+    ("agent", "/customers/search?q=zzzzzzzz"),
+    ("agent", "/knowledge"),
+    ("agent", "/knowledge?q=damaged+lamp+keep"),
+    ("agent", "/notes"),
+    ("sales", "/notes/new"),
+    ("sales", "/notes/new?customer_id=1"),
+    ("agent", "/gestures"),
+    ("supervisor", "/gestures"),
+    ("agent", "/gestures/ledger"),
+    ("agent", "/limits"),
+    ("supervisor", "/limits"),
+    ("administrator", "/users"),
+    ("administrator", "/audit"),
+    ("agent", "/no/such/page"),
+]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("role", "path"), SCREENS)
+def test_a_screen_has_no_violation(open_as: Open, role: str, path: str, width: int, dark: bool) -> None:
+    page = open_as(role, path, width=width, dark=dark, axe=True)
+    result = Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+
+
+def test_the_sign_in_page_has_no_violation(browser: Browser, server: str) -> None:
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{server}/login")
+    result = Axe().run(page)
+    context.close()
+    assert result.violations_count == 0, result.generate_report()

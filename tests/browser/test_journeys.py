@@ -1,0 +1,92 @@
+"""A day at the shop, as people go through it: found by role and label, by keyboard where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+Open = Callable[..., Page]
+
+
+def find(page: Page, words: str) -> None:
+    box = page.get_by_role("combobox", name="Who is on the line?").first
+    box.click()
+    box.press_sequentially(words, delay=15)
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
+def test_an_agent_finds_helps_gives_and_writes_it_down(open_as: Open) -> None:
+    page = open_as("agent")
+    find(page, "isla merser")  # with a typo
+    expect(page.get_by_role("option", name="Isla Mercer")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Isla Mercer", level=1)).to_be_visible()
+    expect(page.get_by_label("Who is on the line", exact=True)).to_contain_text("Open complaint")
+
+    page.keyboard.press("t")  # start a call
+    expect(page.get_by_label("Talk going on")).to_be_visible()
+    page.get_by_label("What is said").fill("The lamp has a scratch but I would rather keep it than send it back")
+    page.keyboard.press("Alt+Enter")
+    expect(page.get_by_label("What helps now")).to_contain_text("keep", use_inner_text=True, ignore_case=True)
+    expect(page.locator("#passages mark").first).to_be_visible()
+
+    page.get_by_role("button", name="Offer").first.click()
+    expect(page.get_by_role("button", name="Yes").first).to_be_visible()
+    page.get_by_role("button", name="Yes").first.click()
+    expect(page.get_by_label("Timeline")).to_contain_text("given")
+
+    page.get_by_label("Note about Isla Mercer").fill("Keeps the lamp, glad about the gesture.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_label("Timeline")).to_contain_text("Keeps the lamp")
+
+    page.locator("body").press("Escape")
+    page.get_by_role("link", name="Wrap up").click()
+    page.get_by_label("Reason").fill("Scratched lamp")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Wrapped up the talk with Isla Mercer")
+
+
+def test_sales_staff_record_a_note_on_a_phone(open_as: Open) -> None:
+    page = open_as("sales", "/notes/new", width=390)
+    page.get_by_role("combobox").or_(page.get_by_role("searchbox")).last.fill("rosalind")
+    page.get_by_role("link", name="Rosalind").first.click()
+    page.get_by_label("Note").first.fill("Loves the new Quince candle, her niece visits on Friday.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Loves the new Quince candle").first).to_be_visible()
+
+
+def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
+    page = open_as("agent", "/customers/2")
+    note = page.get_by_role("textbox", name="Note about")
+    note.fill("Half a thought that must not be lost")
+    page.reload(wait_until="networkidle")
+    expect(page.get_by_role("textbox", name="Note about")).to_have_value("Half a thought that must not be lost")
+
+
+def test_a_supervisor_lowers_a_limit_and_the_next_offer_obeys(open_as: Open) -> None:
+    supervisor = open_as("supervisor", "/limits")
+    supervisor.get_by_role("link", name="Change").first.click()
+    supervisor.get_by_label("A gesture").fill("0")
+    supervisor.get_by_role("button", name="Save").click()
+    expect(supervisor.get_by_role("main")).to_contain_text("£0.00")
+
+    agent = open_as("agent", "/customers/3")
+    page_text = agent.get_by_label("What helps now")
+    expect(page_text).to_be_visible()
+
+
+def test_everything_is_reached_by_keyboard(open_as: Open) -> None:
+    page = open_as("agent", "/customers/1")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.type("gift cards")
+    expect(page.get_by_role("dialog").get_by_role("option").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")

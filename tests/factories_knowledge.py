@@ -1,0 +1,25 @@
+"""Articles for tests, as ingestion writes them."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from knowledge.chunking import cut
+from knowledge.models import Article, Passage
+from tests.factories import add
+
+numbers = count(1)
+
+
+def make_article(session: Session, title: str = "Gift cards", body: str = "Valid for five years.", **given: Any) -> Article:
+    number = next(numbers)
+    given.setdefault("external_id", f"article-{number}.md")
+    given.setdefault("slug", f"article-{number}")
+    passages = [
+        Passage(position=position, title=title, heading=piece.heading, text=piece.text)
+        for position, piece in enumerate(cut(title, body))
+    ]
+    return add(session, Article(title=title, body=body, source="test", content_hash="", passages=passages, **given))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from knowledge.converting import Unreadable, to_markdown
+from knowledge.rendering import render
+
+
+@pytest.mark.parametrize(("source", "markdown"), [
+    ("<h1>Care</h1><p>Dust <b>it</b> &amp; wait.</p>", "# Care\n\nDust **it** & wait."),
+    ("<ul><li>one<li>two<ul><li>inner</ul></ul>", "- one\n- two\n\n  - inner"),
+    ("<ol start=3><li>three</li><li><p>four</p><p>more</p></li></ol>", "3. three\n4. four\n\n   more"),
+    ("<table><tr><th>a<th>b<tr><td>1|2<td>3<br>4</table>", "| a | b |\n| --- | --- |\n| 1\\|2 | 3 4 |"),
+    ("<pre>a\n  b</pre>", "```\na\n  b\n```"),
+    ("<p>See <a href='https://x.example/a(b)'>this</a>.</p>", "See [this](https://x.example/a%28b%29)."),
+    ("<p>See <a href='/relative'>this</a>.</p>", "See this."),
+    ("<p>Press <img alt='the menu' src='m.png'>.</p>", "Press ![the menu]()."),
+    ("loose <i> words</i><p>block</p>after", "loose *words*\n\nblock\n\nafter"),
+    ("one<br>two<br><br>three", "one\\\ntwo\\\nthree"),
+    ("<blockquote><p>said</p></blockquote>", "> said"),
+    ("<dl><dt>Term<dd>Meaning</dl>", "**Term**\n\nMeaning"),
+    ("<p># no heading, 1 * 2, &lt;b&gt;</p>", "\\# no heading, 1 \\* 2, \\<b>"),
+    ("<p>1. no list</p>", "1\\. no list"),
+])  # fmt: skip
+def test_html_becomes_markdown_that_says_the_same(source, markdown):
+    assert to_markdown(source)[1] == markdown
+
+
+def test_scripts_styles_menus_and_tables_of_contents_go():
+    source = "<nav>menu</nav><script>alert(1)</script><style>p{}</style><div id=toc>Contents</div><p>Stays</p><!-- no -->"
+    assert to_markdown(source)[1] == "Stays"
+
+
+def test_a_whole_page_gives_its_title_and_its_main_part():
+    page = "<!doctype html><title> My  page </title><body><p>around</p><main><p>inside</p></main></body>"
+    assert to_markdown(page) == ("My page", "inside")
+
+
+@pytest.mark.parametrize("source", ["", "   ", "<!-- -->"])
+def test_a_page_without_anything_in_it_is_refused(source):
+    with pytest.raises(Unreadable):
+        to_markdown(source)
+
+
+def test_very_deep_html_is_refused_or_read_but_never_crashes():
+    try:
+        to_markdown("<div>" * 50_000 + "x")
+    except Unreadable:
+        pass
+
+
+@pytest.mark.parametrize("body", [
+    "<script>alert(1)</script>ok",
+    "<img src=x onerror=alert(1)>ok",
+    "[ok](javascript:alert(1))",
+    "<a href='JaVaScRiPt:alert(1)'>ok</a>",
+    "<a href=' javascript:alert(1)'>ok</a>",
+    "<div style='position:fixed' onclick='x()'>ok</div>",
+    "<svg onload=alert(1)></svg>ok",
+    "<iframe src='https://evil.example'></iframe>ok",
+    "![ok](https://evil.example/pixel.gif)",
+    "<form action='https://evil.example'><input name=q></form>ok",
+])  # fmt: skip
+def test_nothing_active_and_nothing_foreign_reaches_the_screen(body):
+    shown = str(render(body)).lower()
+    assert "ok" in shown
+    for bad in ("<script", 'href="', "onerror", "onclick", "onload", "style=", "<img", "<iframe", "<form", "<input", "evil.example"):
+        assert bad not in shown
+
+
+def test_headings_begin_below_the_title_of_the_page():
+    assert str(render("# One\n\n## Two")) == "<h2>One</h2>\n<h3>Two</h3>\n"
+    assert str(render("## One")) == "<h2>One</h2>\n"
+
+
+def test_a_picture_is_shown_as_its_words_and_links_leave_plainly():
+    assert "<em>Picture: the menu</em>" in render("![the menu](m.png)")
+    assert 'href="https://x.example" rel="noopener noreferrer"' in render("[x](https://x.example)")
+    assert "href" not in render("[x](other.md)")

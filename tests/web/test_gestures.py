@@ -1,0 +1,401 @@
+"""Catalogue, panel and ledger as people see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from console.customers.models import Boundary, BoundaryKind, Complaint
+from console.gestures.kinds import GestureKind
+from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, LedgerEvent, Suggestion
+from tests.conftest import HTMX
+from tests.factories import make_customer, make_delivery, make_order, make_user
+from tests.factories_gestures import make_gesture, make_limits
+
+SignIn = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def shop(session: Session, sign_in: SignIn) -> SimpleNamespace:
+    """An agent signed in, a customer whose parcel came late, limits and a small catalogue."""
+    customer = make_customer(session)
+    today = datetime.now(UTC)
+    order = make_order(session, customer, days_ago=12)
+    make_delivery(
+        session, order, promised_on=(today - timedelta(days=9)).date(), delivered_at=today - timedelta(days=5)
+    )
+    make_limits(session)
+    express = make_gesture(session, occasions=["recovery"])
+    call = make_gesture(session, "A call back from you", 0, kind=GestureKind.HUMAN_FOLLOWUP, occasions=["recovery"])
+    credit = make_gesture(session, "£5 credit", 500, kind=GestureKind.CREDIT)
+    candle = make_gesture(session, "A candle", 380, kind=GestureKind.SAMPLE, occasions=["delight"])
+    assembly = make_gesture(session, "Furniture assembly", 2200, kind=GestureKind.UPGRADE)
+    session.commit()
+    return SimpleNamespace(
+        session=session,
+        customer=customer,
+        url=f"/customers/{customer.id}/gestures",
+        agent=sign_in("agent"),
+        express=express,
+        call=call,
+        credit=credit,
+        candle=candle,
+        assembly=assembly,
+    )
+
+
+def offer(shop: SimpleNamespace, version: GestureVersion, key: str = "0000-0000-0000-0001", client: FlaskClient | None = None):  # type: ignore[no-untyped-def]
+    return (client or shop.agent).post(shop.url, data={"version": version.id, "key": key}, headers=HTMX)
+
+
+def entries(shop: SimpleNamespace) -> list[LedgerEntry]:
+    shop.session.expire_all()
+    return list(shop.session.scalars(select(LedgerEntry).order_by(LedgerEntry.id)))
+
+
+def test_the_panel_shows_authority_and_three_reasoned_gestures(shop: SimpleNamespace) -> None:
+    page = shop.agent.get(shop.url, headers=HTMX).text
+    assert 'role="meter"' in page
+    assert "<b>£100.00</b> of £100.00 left" in page
+    assert re.search(r"Order \d+ came 4 days late\.", page)
+    assert all(f'data-key="g {n}"' in page for n in (1, 2, 3))
+    assert "A candle" in page.split("Other gestures")[1]
+
+
+def test_every_list_that_is_shown_is_written_down(shop: SimpleNamespace) -> None:
+    shop.agent.get(shop.url)
+    (shown,) = shop.session.scalars(select(Suggestion)).all()
+    assert (shown.customer_id, shown.agent_id, shown.model) == (shop.customer.id, shop.agent.user.id, "rules-1")
+    assert [item["propensity"] for item in shown.items] == [1.0, 1.0, 1.0]
+    assert shown.items[0]["gesture_version"] == shop.express.id
+
+
+def test_the_panels_statements_do_not_grow_with_the_history(shop: SimpleNamespace) -> None:
+    few = int(shop.agent.get(shop.url).headers["X-Sql-Statements"])
+    for n in range(3):
+        offer(shop, shop.call, key=f"0000-0000-0000-001{n}")
+    many = int(shop.agent.get(shop.url).headers["X-Sql-Statements"])
+    assert many <= few + 2  # the live conversation, and what it had
+    assert many <= 24
+
+
+def test_an_offer_is_held_then_granted_on_a_yes(shop: SimpleNamespace) -> None:
+    answer = offer(shop, shop.express)
+    assert answer.status_code == 200
+    assert "timelineChanged" in answer.headers["HX-Trigger"]
+    assert "data-until=" in answer.text
+    assert "<b>£94.80</b> of £100.00 left" in answer.text
+    assert "£5.20 of it is held in offers" in answer.text
+    (entry,) = entries(shop)
+    yes = shop.agent.post(f"/gestures/entries/{entry.id}/grant", headers=HTMX)
+    assert yes.status_code == 200
+    assert "data-until=" not in yes.text
+    assert entries(shop)[0].state is EntryState.GRANTED
+
+
+def test_without_htmx_an_offer_answers_with_a_redirect(shop: SimpleNamespace) -> None:
+    answer = shop.agent.post(shop.url, data={"version": shop.express.id, "key": "0000-0000-0000-0002"})
+    assert (answer.status_code, answer.location) == (303, shop.url)
+    assert "Plus one for Isla Mercer" in shop.agent.get(answer.location).text
+
+
+def test_a_double_click_is_one_offer(shop: SimpleNamespace) -> None:
+    assert [offer(shop, shop.express).status_code for _ in range(2)] == [200, 200]
+    assert len(entries(shop)) == 1
+
+
+def test_two_tabs_with_keys_of_their_own_share_one_limit(shop: SimpleNamespace) -> None:
+    answers = [offer(shop, shop.credit, key=f"0000-0000-0000-010{n}").status_code for n in range(5)]
+    assert answers == [200, 200, 200, 200, 422]
+    assert sum(entry.cost_minor for entry in entries(shop)) == 2000
+
+
+def test_yes_in_two_tabs_is_one_grant(shop: SimpleNamespace) -> None:
+    offer(shop, shop.express)
+    url = f"/gestures/entries/{entries(shop)[0].id}/grant"
+    assert [shop.agent.post(url, headers=HTMX).status_code for _ in range(2)] == [200, 200]
+    assert shop.session.scalar(select(func.count()).select_from(LedgerEvent)) == 2
+
+
+def test_no_after_yes_says_what_happened_meanwhile(shop: SimpleNamespace) -> None:
+    offer(shop, shop.express)
+    entry = entries(shop)[0]
+    shop.agent.post(f"/gestures/entries/{entry.id}/grant", headers=HTMX)
+    answer = shop.agent.post(f"/gestures/entries/{entry.id}/decline", headers=HTMX)
+    assert answer.status_code == 422
+    assert "it is given" in answer.text
+
+
+@pytest.mark.parametrize(("act", "state"), [("decline", EntryState.DECLINED), ("void", EntryState.VOIDED)])
+def test_no_and_withdraw_give_the_authority_back(shop: SimpleNamespace, act: str, state: EntryState) -> None:
+    offer(shop, shop.express)
+    answer = shop.agent.post(f"/gestures/entries/{entries(shop)[0].id}/{act}", headers=HTMX)
+    assert "<b>£100.00</b> of £100.00 left" in answer.text
+    assert entries(shop)[0].state is state
+
+
+def test_a_refusal_names_the_limit_and_offers_the_best_that_still_fits(shop: SimpleNamespace) -> None:
+    answer = offer(shop, shop.assembly)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert "£22.00 is over your limit of £10.00 for one gesture." in answer.text
+    assert "£0.00 of £20.00 for this conversation is used, so £20.00 is left." in answer.text
+    assert "What still fits: <b>Express delivery</b>" in answer.text
+    assert entries(shop) == []
+    instead = re.search(
+        r'name="version" value="(\d+)"><input type="hidden" name="key" value="([0-9a-f-]+)"><button[^>]*>Offer that instead',
+        answer.text,
+    )
+    assert instead
+    taken = shop.agent.post(shop.url, data={"version": instead[1], "key": instead[2]}, headers=HTMX)
+    assert taken.status_code == 200
+    assert [entry.gesture_version_id for entry in entries(shop)] == [shop.express.id]
+
+
+def test_a_refusal_for_the_day_says_that_it_frees_up_at_midnight(shop: SimpleNamespace) -> None:
+    make_limits(shop.session, version=2, per_agent_day_minor=800)
+    shop.session.commit()
+    offer(shop, shop.express)
+    answer = offer(shop, shop.credit, key="0000-0000-0000-0009")
+    assert "You have given £5.20 of £8.00 today, so £2.80 is left. Your day starts afresh at midnight." in answer.text
+    assert "£5.20 of it is only offered so far" in answer.text
+
+
+def test_a_refusal_for_the_customer_says_the_day_it_frees_up(shop: SimpleNamespace) -> None:
+    make_limits(shop.session, version=2, per_interaction_minor=800, per_customer_minor=800)
+    shop.session.commit()
+    offer(shop, shop.express)
+    answer = offer(shop, shop.credit, key="0000-0000-0000-0009")
+    assert "Isla has had £5.20 of £8.00 in 90 days, so £2.80 is left. It fits again from" in answer.text
+
+
+def test_no_gifts_silences_the_panel_and_refuses_the_offer(shop: SimpleNamespace) -> None:
+    shop.session.add(Boundary(customer_id=shop.customer.id, kind=BoundaryKind.NO_GIFTS))
+    shop.session.commit()
+    page = shop.agent.get(shop.url, headers=HTMX).text
+    assert "Isla asked for no gifts; a sincere thank-you fits." in page
+    assert page.split("Other gestures")[0].count("<article") == 1  # the call back: her parcel was late
+    answer = offer(shop, shop.express)
+    assert answer.status_code == 422
+    assert "asked for no gifts" in answer.text
+    assert entries(shop) == []
+
+
+def test_an_open_complaint_leaves_only_recovery(shop: SimpleNamespace) -> None:
+    shop.session.add(Complaint(customer_id=shop.customer.id, text="Scratched lamp"))
+    shop.session.commit()
+    page = shop.agent.get(shop.url, headers=HTMX).text
+    assert "for a failure" in page
+    assert "A candle" not in page.split("Other gestures")[0]
+    answer = offer(shop, shop.candle)
+    assert answer.status_code == 422
+    assert "Put that right first" in answer.text
+
+
+def test_nothing_happened_means_a_thank_you(shop: SimpleNamespace) -> None:
+    calm = make_customer(shop.session, "Tom")
+    shop.session.commit()
+    page = shop.agent.get(f"/customers/{calm.id}/gestures", headers=HTMX).text
+    assert "No gesture needed; a sincere thank-you fits." in page
+    assert "g 1" not in page
+
+
+@pytest.mark.parametrize("data", [{}, {"version": "x", "key": "0000-0000-0000-0001"}, {"version": "1", "key": "short"}])
+def test_a_broken_form_is_told_and_books_nothing(shop: SimpleNamespace, data: dict[str, str]) -> None:
+    assert shop.agent.post(shop.url, data=data, headers=HTMX).status_code == 422
+    assert entries(shop) == []
+
+
+def test_other_peoples_entries_and_unknown_customers_are_not_found(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    offer(shop, shop.express)
+    colleague = sign_in("agent")
+    for act in ("grant", "decline", "void"):
+        assert colleague.post(f"/gestures/entries/{entries(shop)[0].id}/{act}").status_code == 404
+    for nothing in ("/customers/999999/gestures", f"/customers/{2**70}/gestures", f"/gestures/entries/{2**70}"):
+        assert shop.agent.get(nothing).status_code == 404
+    assert shop.agent.post(f"/gestures/entries/{2**70}/grant").status_code == 404
+
+
+def test_an_administrator_sees_the_panel_but_cannot_offer(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    administrator = sign_in("administrator")
+    assert "not give" in administrator.get(shop.url).text
+    assert offer(shop, shop.express, client=administrator).status_code == 403
+
+
+def test_an_agent_without_limits_is_told_so(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    sales = sign_in("sales")
+    assert "No limits are set for your role" in sales.get(shop.url).text
+    answer = offer(shop, shop.express, client=sales)
+    assert answer.status_code == 422
+    assert "Nobody has set limits" in answer.text
+
+
+def test_a_supervisor_takes_back_what_an_agent_gave_and_says_why(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    offer(shop, shop.express)
+    entry = entries(shop)[0]
+    shop.agent.post(f"/gestures/entries/{entry.id}/grant")
+    supervisor = sign_in("supervisor")
+    url = f"/gestures/entries/{entry.id}"
+    assert "Take it back" in supervisor.get(url).text
+    assert "Take it back" not in shop.agent.get(url).text
+    assert shop.agent.post(f"{url}/reversal", data={"reason": "Mine"}).status_code == 403
+    assert supervisor.post(f"{url}/reversal", data={"reason": " "}).status_code == 422
+    assert supervisor.post(f"{url}/reversal", data={"reason": "Sent twice"}).status_code == 303
+    page = supervisor.get(url).text
+    assert "Taken back" in page
+    assert "Sent twice" in page
+    assert entries(shop)[0].state is EntryState.REVERSED
+
+
+def test_the_ledger_shows_an_agent_their_own_and_a_supervisor_everybodys(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    offer(shop, shop.express)
+    colleague, supervisor = sign_in("agent"), sign_in("supervisor")
+    assert "Express delivery" in shop.agent.get("/gestures/ledger").text
+    assert "Nothing given yet" in colleague.get("/gestures/ledger").text
+    everything = supervisor.get("/gestures/ledger").text
+    assert "Express delivery" in everything
+    assert shop.agent.user.name in everything
+    agent_id = shop.agent.user.id
+    assert "Express delivery" in supervisor.get(f"/gestures/ledger?agent={agent_id}&state=held").text
+    assert "Nothing of that kind" in supervisor.get("/gestures/ledger?state=granted").text
+    # Asking for somebody else's does not help an agent.
+    assert "Express delivery" not in colleague.get(f"/gestures/ledger?agent={agent_id}").text
+    assert supervisor.get("/gestures/ledger?state=nonsense").status_code == 404
+
+
+def test_the_ledger_is_paged_and_its_statements_do_not_grow(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    offer(shop, shop.call, key="0000-0000-0000-1000")
+    few = shop.agent.get("/gestures/ledger")
+    for n in range(31):
+        offer(shop, shop.call, key=f"0000-0000-0000-2{n:03}")
+    many = shop.agent.get("/gestures/ledger")
+    assert many.headers["X-Sql-Statements"] == few.headers["X-Sql-Statements"]
+    older = re.search(r'href="(/gestures/ledger\?before=\d+)"', many.text)
+    assert older
+    assert many.text.count("<tr>") == 31  # thirty and the head
+    assert shop.agent.get(older[1]).text.count("<tr>") == 3
+
+
+SHEET = {
+    "kind": "addon",
+    "name": "A clay pot with the new plant",
+    "blurb": "When a plant died",
+    "wording": "May I add a pot?",
+    "cost": "8.40",
+    "face": "21",
+    "perceived": "18",
+    "tax": "7",
+    "occasions": ["recovery", "delight"],
+    "suits": "plants, garden",
+}
+
+
+def test_a_supervisor_adds_a_gesture_and_every_change_is_a_version(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    supervisor = sign_in("supervisor")
+    made = supervisor.post("/gestures", data=SHEET)
+    assert made.status_code == 303
+    gesture = shop.session.scalars(select(Gesture).where(Gesture.code == "a-clay-pot-with-the-new-plant")).one()
+    changed = supervisor.post(f"/gestures/{gesture.id}/versions", data=SHEET | {"cost": "9.00", "version": "1"})
+    assert changed.status_code == 303
+    versions = shop.session.scalars(
+        select(GestureVersion).where(GestureVersion.gesture_id == gesture.id).order_by(GestureVersion.version)
+    ).all()
+    assert [(v.version, v.cost_minor, v.face_minor, v.perceived_minor, v.tax_minor) for v in versions] == [
+        (1, 840, 2100, 1800, 700),
+        (2, 900, 2100, 1800, 700),
+    ]
+    page = shop.agent.get(f"/gestures/{gesture.id}").text
+    assert "<del>£8.40</del> <ins>£9.00</ins>" in page
+    assert supervisor.user.name in page
+
+
+def test_a_stale_edit_shows_both_and_saves_nothing(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    supervisor = sign_in("supervisor")
+    url = f"/gestures/{shop.express.gesture_id}/versions"
+    assert supervisor.post(url, data=SHEET | {"cost": "6", "version": "1"}).status_code == 303
+    stale = supervisor.post(url, data=SHEET | {"cost": "7.77", "version": "1"})
+    assert stale.status_code == 422
+    assert "Somebody else changed this gesture" in stale.text
+    assert "cost £6.00" in stale.text
+    assert 'value="7.77"' in stale.text
+    assert 'name="version" type="hidden" value="2"' in stale.text
+    unchanged = supervisor.post(url, data=SHEET | {"cost": "6", "version": "2"})
+    assert "Nothing was changed" in unchanged.text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"cost": "a lot"}, "Enter an amount"),
+        ({"cost": "-1"}, "Enter an amount"),
+        ({"cost": "1.005"}, "Enter an amount"),
+        ({"name": "  "}, "Give it a name"),
+        ({"name": "x" * 121}, "At most 120"),
+        ({"occasions": []}, "Say when it fits"),
+        ({"occasions": ["bribery"]}, "not a valid choice"),
+        ({"kind": "bribe"}, "Not a valid choice"),
+    ],
+)
+def test_a_mistaken_sheet_is_told_and_kept_as_typed(
+    sign_in: SignIn, session: Session, change: dict[str, object], sentence: str
+) -> None:
+    answer = sign_in("supervisor").post("/gestures", data=SHEET | change)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert "May I add a pot?" in answer.text
+    assert session.scalars(select(Gesture)).all() == []
+
+
+def test_agents_read_the_catalogue_but_do_not_change_it(shop: SimpleNamespace) -> None:
+    page = shop.agent.get("/gestures").text
+    assert "Furniture assembly" in page
+    assert "New gesture" not in page
+    gesture_id = shop.express.gesture_id
+    assert shop.agent.post("/gestures", data=SHEET).status_code == 403
+    assert shop.agent.post(f"/gestures/{gesture_id}/versions", data=SHEET).status_code == 403
+    assert shop.agent.post(f"/gestures/{gesture_id}/activation", data={"active": "0"}).status_code == 403
+
+
+def test_a_retired_gesture_leaves_the_panel_and_may_return(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    supervisor = sign_in("supervisor")
+    url = f"/gestures/{shop.express.gesture_id}/activation"
+    assert supervisor.post(url, data={"active": "0"}).status_code == 303
+    assert "Express delivery" not in shop.agent.get(shop.url, headers=HTMX).text
+    assert "Express delivery" not in shop.agent.get("/gestures", headers=HTMX).text
+    assert "Express delivery" in shop.agent.get("/gestures?show=retired", headers=HTMX).text
+    supervisor.post(url, data={"active": "1"})
+    assert "Express delivery" in shop.agent.get(shop.url, headers=HTMX).text
+
+
+def test_the_catalogues_statements_do_not_grow(shop: SimpleNamespace) -> None:
+    few = shop.agent.get("/gestures").headers["X-Sql-Statements"]
+    for n in range(60):
+        make_gesture(shop.session, f"Gesture {n}")
+    shop.session.commit()
+    page = shop.agent.get("/gestures")
+    assert page.headers["X-Sql-Statements"] == few
+    more = re.search(r'href="(/gestures\?after=\d+)"', page.text)
+    assert more
+    assert "Gesture 59" in shop.agent.get(more[1]).text
+
+
+def test_a_gesture_stands_on_the_customers_timeline(shop: SimpleNamespace) -> None:
+    offer(shop, shop.express)
+    page = shop.agent.get(f"/customers/{shop.customer.id}/timeline").text
+    assert "Express delivery: offered" in page
+    assert "after a failure · cost £5.20" in page
+
+
+def test_names_are_escaped(shop: SimpleNamespace) -> None:
+    make_gesture(shop.session, "<script>alert(1)</script>")
+    make_user(shop.session)
+    shop.session.commit()
+    for page in ("/gestures", shop.url):
+        assert "<script>alert" not in shop.agent.get(page).text

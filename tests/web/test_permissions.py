@@ -1,0 +1,135 @@
+"""Every route against every role: it names its permission, and keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from console.auth.permissions import ROLES, Permission
+from tests.conftest import HTMX, make_app
+from tests.factories import make_user
+
+SignIn = Callable[..., FlaskClient]
+
+# Not ours to decorate. What they do to somebody signed out is tried below and in test_security.py.
+FOREIGN = {
+    "static",
+    "security.static",
+    "security.login",
+    "security.logout",
+    "security.change_password",
+    "security.verify",
+}
+NOBODY = 987_654_321  # no row has this id, so that a walk changes nothing
+
+
+def own_rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in FOREIGN]
+
+
+def permission_of(app: Flask, rule: Rule) -> Permission | None:
+    """None for a route that says aloud that it is public."""
+    view: Any = app.view_functions[rule.endpoint]
+    permission: Permission | None = view.permission
+    return permission
+
+
+def requests_of(app: Flask, rules: list[Rule]) -> Iterator[tuple[Rule, str, str]]:
+    """Each rule with each of its methods and an address that fits it."""
+    adapter = app.url_map.bind("localhost")
+    for rule in rules:
+        values = {name: value_for(rule, name) for name in rule.arguments}
+        for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
+            yield rule, method, adapter.build(rule.endpoint, values, method=method)
+
+
+def value_for(rule: Rule, name: str) -> object:
+    converter = rule._converters[name]
+    if items := getattr(converter, "items", None):
+        return sorted(items)[0]
+    return NOBODY if "Row" in type(converter).__name__ or "Integer" in type(converter).__name__ else "agent"
+
+
+def test_every_route_names_its_permission(app: Flask) -> None:
+    views = app.view_functions
+    nameless = [rule.endpoint for rule in own_rules(app) if not hasattr(views[rule.endpoint], "permission")]
+    assert nameless == [], "decorate them with @requires(Permission.…) or @public from console.auth.permissions"
+
+
+def test_a_route_that_names_none_would_be_noticed(app: Flask) -> None:
+    app.add_url_rule("/back-door", "back_door", lambda: "open")
+    with pytest.raises(AssertionError, match="back_door"):
+        test_every_route_names_its_permission(app)
+
+
+def test_the_foreign_routes_are_the_ones_that_are_listed(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} >= FOREIGN
+    ours = {"assist", "audit", "auth", "customers", "empowerment", "gestures", "interactions", "knowledge", "notes"}
+    assert {endpoint.partition(".")[0] for endpoint in app.view_functions} - ours <= {"static", "security", "profile"}
+
+
+def test_somebody_signed_out_is_led_to_the_sign_in_page(app: Flask, client: FlaskClient) -> None:
+    walked = 0
+    for rule, method, address in requests_of(app, own_rules(app)):
+        response = client.open(address, method=method)
+        if permission_of(app, rule) is None:
+            assert response.status_code not in (401, 403), f"{method} {address}"
+            continue
+        assert (response.status_code, response.location[:6]) == (302, "/login"), f"{method} {address}"
+        assert client.open(address, method=method, headers=HTMX).status_code == 401, f"{method} {address} with htmx"
+        walked += 1
+    assert walked > 40
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_role_gets_through_where_it_may_and_nowhere_else(app: Flask, sign_in: SignIn, role: str) -> None:
+    client = sign_in(role)
+    shut = 0
+    for rule, method, address in requests_of(app, own_rules(app)):
+        response = client.open(address, method=method)
+        permission = permission_of(app, rule)
+        told = f"{role}: {method} {address} answered {response.status_code} ({permission})"
+        if permission is None or permission in ROLES[role]:
+            assert response.status_code < 500, told
+            assert response.status_code not in (401, 403), told
+            assert not (response.location or "").startswith("/login"), told
+        else:
+            assert response.status_code == 403, told
+            assert "Your role does not allow it" in response.text, told
+            shut += 1
+    assert shut > 0
+
+
+def test_a_user_without_a_role_may_nothing(app: Flask, sign_in: SignIn, session: Session) -> None:
+    user = make_user(session)
+    user.roles = []
+    client = sign_in(user)
+    for rule, method, address in requests_of(app, own_rules(app)):
+        if permission_of(app, rule) is not None:
+            assert client.open(address, method=method).status_code == 403, f"{method} {address}"
+
+
+def test_nothing_changes_without_the_pages_token(database_url: str, session: Session) -> None:
+    app = make_app(database_url, WTF_CSRF_ENABLED=True)
+    user = make_user(session, "supervisor")
+    user.roles.extend(make_user(session, role).roles[0] for role in ("agent", "administrator"))
+    session.commit()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"] = user.fs_uniquifier, True
+    walked = 0
+    for rule, method, address in requests_of(app, list(app.url_map.iter_rules())):
+        if method == "GET":
+            continue
+        for headers in ({}, HTMX, {"X-CSRFToken": "made up"}):
+            response = client.open(address, method=method, headers=headers)
+            assert response.status_code == 400, f"{rule.endpoint} {headers} answered {response.status_code}"
+            assert "This page is out of date" in response.text
+        walked += 1
+    assert walked > 20
