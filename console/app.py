@@ -42,6 +42,7 @@ SECURITY = {
     "SECURITY_LOGOUT_METHODS": ["POST"],
     # The same words for an unknown address and a wrong password.
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("That e-mail and password do not belong together.", "error"),
     "SECURITY_FLASH_MESSAGES": False,
     # Ours is `flask user`, which also knows teams and names.
     "SECURITY_CLI_USERS_NAME": None,

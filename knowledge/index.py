@@ -179,9 +179,10 @@ class Index:
     def _extended(self, revision: int, alive: Flags, articles: Sequence[Any], passages: Sequence[Any]) -> Snapshot:
         """The snapshot with new slots at its end, and the dead ones swept out once they are the majority."""
         old = self.snapshot
-        dimensions = old.dimensions or next((len(a.vector) // 4 for a in articles if is_of(a, self.model)), 0)
         lengths = [len(rows) for rows in passages]
         flat = [row for rows in passages for row in rows]
+        vectors_of = (row.vector for row in (*flat, *articles) if is_of(row, self.model))
+        dimensions = old.dimensions or len(next(vectors_of, b"")) // 4
         added = Snapshot(
             revision=revision,
             vectors=self._matrix(flat, dimensions),

@@ -97,7 +97,11 @@ def stem(word: str) -> str:
     return word
 
 
-def words_in_common(words: Sequence[str], passage: str) -> list[str]:
+def words_in_common(words: Sequence[str], passage: str, *, unfinished: bool = False) -> list[str]:
     """Which of a question's words a passage holds, in the question's order."""
-    held = {stem(word) for word in TOKEN.findall(passage)}
-    return [word for word in words if stem(word) in held]
+    tokens = {token.casefold() for token in TOKEN.findall(passage)}
+    held = {stem(token) for token in tokens}
+    common = [word for word in words if stem(word) in held]
+    if unfinished and words and words[-1] not in common and any(token.startswith(words[-1]) for token in tokens):
+        common.append(words[-1])
+    return common

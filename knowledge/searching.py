@@ -91,7 +91,7 @@ def search(
     if vector is not None and len(vector) != snapshot.dimensions:
         vector, notice = None, "The articles are being prepared for search by meaning. Results match words alone."
     found = candidates(snapshot, snapshot.allowed(filters or Filters()), vector, words, limit, use, unfinished)
-    results = worded(found, vector, words)
+    results = worded(found, vector, words, unfinished)
     # A bench looks at the bare searches; the product shows nothing rather than something weak.
     if use is Use.BOTH and not any(result.confidence >= SURE_ENOUGH for result in results[:JUDGED]):
         results = ()
@@ -164,7 +164,9 @@ def keyword_scores(
     return np.where(allowed, result, -np.inf).astype(np.float32)
 
 
-def worded(found: Sequence[Candidate], vector: Vectors | None, words: Sequence[str]) -> tuple[Result, ...]:
+def worded(
+    found: Sequence[Candidate], vector: Vectors | None, words: Sequence[str], unfinished: bool
+) -> tuple[Result, ...]:
     """Load what is shown of the candidates: two statements, however many there are."""
     ids = [candidate.passage_id for candidate in found]
     statement = (
@@ -175,17 +177,23 @@ def worded(found: Sequence[Candidate], vector: Vectors | None, words: Sequence[s
     passages = {passage.id: passage for passage in db.session.scalars(statement)}
     uses = times_used([candidate.article_id for candidate in found])
     return tuple(
-        told(candidate, passages[candidate.passage_id], uses, vector, words)
+        told(candidate, passages[candidate.passage_id], uses, vector, words, unfinished)
         for candidate in found
         if candidate.passage_id in passages  # deleted since the index was brought up to date
     )
 
 
 def told(
-    candidate: Candidate, passage: Passage, uses: Mapping[int, int], vector: Vectors | None, words: Sequence[str]
+    candidate: Candidate,
+    passage: Passage,
+    uses: Mapping[int, int],
+    vector: Vectors | None,
+    words: Sequence[str],
+    unfinished: bool,
 ) -> Result:
     text = passage.text
-    common = keywords.words_in_common(words, f"{passage.title} {passage.heading} {text}")
+    whole = f"{passage.title} {passage.heading} {text}"
+    common = keywords.words_in_common(words, whole, unfinished=unfinished)
     picked = None
     if vector is not None and passage.sentence_vectors:
         picked = pick_by_meaning(text, unpacked(passage.sentence_vectors, len(vector)) @ vector)

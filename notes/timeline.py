@@ -40,7 +40,9 @@ def promise_line(event: Event, promise: Promise, owner: str | None) -> Line:
         late = event.kind == "promise.kept" and event.data.get("late")
         title = PROMISE_ENDS[event.kind] + (" late" if late else "")
         return Line("calendar-check", title, promise.text, tone="promise" if late else "good")
-    detail = ", ".join(part for part in (f"by {due_words(promise)}", owner) if part)
+    detail = f"by {due_words(promise)}"
+    if owner and promise.owner_id != event.actor_id:
+        detail += f", {owner}"
     if promise.is_broken(utc_now()):
         return Line("triangle-alert", f"Promise broken: {promise.text}", detail, tone="broken")
     settled = promise.state is not PromiseState.OPEN

@@ -126,6 +126,22 @@ def app(database_url: str) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def app_with(database_url: str) -> Iterator[Callable[..., Flask]]:
+    """app_with(WTF_CSRF_ENABLED=True): another app on the test's database, with other Flask settings."""
+    made: list[Flask] = []
+
+    def make(**overrides: object) -> Flask:
+        made.append(make_app(database_url, **overrides))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """Nobody signed in."""
     return app.test_client()

@@ -97,7 +97,7 @@ def figures(now: datetime) -> Figures:
         select(Promise, Customer, User)
         .join(Customer, Customer.id == Promise.customer_id)
         .outerjoin(User, User.id == Promise.owner_id)
-        .where(Promise.state == PromiseState.OPEN, Promise.due_at < now)
+        .where(Promise.state.in_((PromiseState.OPEN, PromiseState.BROKEN)), Promise.due_at < now)
         .order_by(Promise.due_at, Promise.id)
     )
     return Figures(

@@ -67,7 +67,7 @@ def find(text: str, limit: int = 8) -> list[Hit]:
     if not typed:
         return []
     hits = by_key(typed)
-    settled = any(hit.likeness is Likeness.EXACT and hit.how != "name" for hit in hits)
+    settled = any(hit.likeness is Likeness.EXACT or "@" in typed for hit in hits)
     if not settled and not phone_digits(typed):
         hits += by_name(typed)
     return ranked(hits, limit)

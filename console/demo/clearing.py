@@ -14,8 +14,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, MetaData, Select, String, Table, and_, delete, exists, func, insert
-from sqlalchemy import literal, not_, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from console.auth.models import User, user_roles
 from console.db import Base, BigKey, db
@@ -172,7 +188,9 @@ def describe(name: str, users: dict[int, Counter[str]]) -> Iterator[Kept]:
     label = next((table.c[column] for column in NAMES if column in table.c), table.c.id)
     for start in range(0, len(users), 500):
         some = sorted(users)[start : start + 500]
-        for row_id, said in db.session.execute(select(table.c.id, label).where(table.c.id.in_(some)).order_by(table.c.id)):
+        for row_id, said in db.session.execute(
+            select(table.c.id, label).where(table.c.id.in_(some)).order_by(table.c.id)
+        ):
             used_by, times = users[row_id].most_common(1)[0]
             yield Kept(name, str(said), used_by, times)
 
@@ -180,7 +198,9 @@ def describe(name: str, users: dict[int, Counter[str]]) -> Iterator[Kept]:
 def switch_off() -> None:
     """Whoever stays for the record's sake cannot sign in any more."""
     stay = and_(User.is_demo, not_(is_condemned("users", User.__table__.c.id)))
-    db.session.execute(update(User).where(stay).values(active=False, password=None), execution_options=APART_FROM_SESSION)
+    db.session.execute(
+        update(User).where(stay).values(active=False, password=None), execution_options=APART_FROM_SESSION
+    )
 
 
 APART_FROM_SESSION = {"synchronize_session": False}

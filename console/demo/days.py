@@ -12,8 +12,16 @@ from zoneinfo import ZoneInfo
 WEEKDAY = ("08:05", "19:35")
 PHONE = {5: ("09:05", "16:40"), 6: ("10:05", "15:40")}
 END_OF_DAY = time(23, 59)
-SPOKEN = re.compile(r"\b(half past )?(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon)\b( o'clock)?")
-HOURS = dict(zip("one two three four five six seven eight nine ten eleven twelve".split(), range(1, 13), strict=True))
+SPOKEN = re.compile(
+    r"\b(half past )?(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon)\b( o'clock)?"
+)
+HOURS = dict(
+    zip(
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
+        range(1, 13),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from console.events import Event, Topic
 class Diary:
     """Events of the record. Bulk, because thousands of `record_event` calls would take a minute."""
 
-    entries: list[tuple[datetime, str, Topic, Base, Customer, User | None, dict[str, Any]]] = field(default_factory=list)
+    entries: list[tuple[datetime, str, Topic, Base, Customer, User | None, dict[str, Any]]] = field(
+        default_factory=list
+    )
 
     def add(
         self,

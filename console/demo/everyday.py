@@ -57,7 +57,8 @@ class Chatter:
         self.situations: list[dict[str, Any]] = table("talks")
         self.cases = [Deck(situation["cases"], f"cases/{place}") for place, situation in enumerate(self.situations)]
         self.complaints = [
-            Deck(situation.get("complaint", [""]), f"complaints/{place}") for place, situation in enumerate(self.situations)
+            Deck(situation.get("complaint", [""]), f"complaints/{place}")
+            for place, situation in enumerate(self.situations)
         ]
         self.promises = Deck(table("notes")["promises"], "promises")
 
@@ -74,11 +75,15 @@ class Chatter:
         parcel = bought.delivery
         if parcel and parcel.days_late(self.days.today) > 1:
             return 0.6
-        return 0.4 if bought.order.status is OrderStatus.RETURNED else PER_ORDER * (0.6 if bought.person.is_trade else 1)
+        return (
+            0.4 if bought.order.status is OrderStatus.RETURNED else PER_ORDER * (0.6 if bought.person.is_trade else 1)
+        )
 
     def about(self, random: Random, person: Person, bought: Purchase | None) -> Iterator[Talk]:
         fitting = [
-            (place, situation) for place, situation in enumerate(self.situations) if self.fits(situation, person, bought)
+            (place, situation)
+            for place, situation in enumerate(self.situations)
+            if self.fits(situation, person, bought)
         ]
         if not fitting:
             return
@@ -146,7 +151,7 @@ class Chatter:
         situation: tuple[int, dict[str, Any]],
         told: tuple[list[str], str, datetime, datetime],
     ) -> Talk:
-        (place, tale), (case, channel, *span) = situation, told
+        (place, tale), (case, channel, start, end) = situation, told
         agent = self.agent(random, tale["code"], channel)
         resolved = random.random() < tale["resolved"]
         answers = random.random() < 0.42
@@ -162,7 +167,8 @@ class Chatter:
             resolved=resolved,
             csat=(random.choice(tale["csat"]) if resolved else random.choice([1, 2, 2, 3])) if answers else None,
         )
-        talk = Talk(person, agent, row, *span, about=bought, surveyed_at=span[1] + timedelta(hours=random.uniform(0.3, 40)))
+        answered = end + timedelta(hours=random.uniform(0.3, 40))
+        talk = Talk(person, agent, row, start, end, about=bought, surveyed_at=answered)
         if random.random() < 0.55 and tale["articles"]:
             talk.articles = [random.choice(tale["articles"])]
         self.settle(random, talk, tale, place)
@@ -189,7 +195,11 @@ class Chatter:
 
     def said(self, text: str, place: int, person: Person, bought: Purchase | None) -> str:
         """A text of the situation about this order: its first product that the situation is about."""
-        ware = next((ware for ware in bought.wares if self.suits(place, ware.category)), bought.wares[0]) if bought else None
+        ware = (
+            next((ware for ware in bought.wares if self.suits(place, ware.category)), bought.wares[0])
+            if bought
+            else None
+        )
         return spoken(text, ware, bought, person, self.days)
 
     def suits(self, place: int, category: str) -> bool:

@@ -58,7 +58,10 @@ def limits(people: dict[str, User], days: Days) -> None:
     taken = set(db.session.scalars(select(LimitSet.role)))
     for line in told["sets"]:
         if line["role"] not in taken:
-            amounts = {f"{name}_minor": line[name] for name in ("per_gesture", "per_interaction", "per_customer", "per_agent_day")}
+            amounts = {
+                f"{name}_minor": line[name]
+                for name in ("per_gesture", "per_interaction", "per_customer", "per_agent_day")
+            }
             row = LimitSet(
                 role=line["role"],
                 version=1,

@@ -95,7 +95,9 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     progress("Writing notes and promises down", 10)
     end(talks, vows, days, diary)
     events = diary.write()
-    facts = stories.facts([person for person in people if person.tale], {talk.key: talk for talk in talks if talk.key}, days)
+    facts = stories.facts(
+        [person for person in people if person.tale], {talk.key: talk for talk in talks if talk.key}, days
+    )
     facts.add(profiles.everyday([person for person in people if not person.tale], history, staff, days))
     profiles.write_facts(facts, diary)
     progress("Filing the knowledge base", 10)
@@ -169,10 +171,8 @@ def load_aloud() -> None:
     click.echo("Loading Larch & Lantern, the demo shop …")
     with click.progressbar(length=100, item_show_func=lambda words: words) as bar:
         done = load(progress=lambda words, parts: bar.update(parts, words))
-    click.echo(
-        f"{done.customers:,} customers, {done.orders:,} orders, {done.talks:,} conversations, {done.gestures:,} gestures, "
-        f"{done.articles:,} articles and {done.events:,} events are there."
-    )
+    people, shelf = f"{done.customers:,} customers, {done.orders:,} orders", f"{done.articles:,} articles"
+    click.echo(f"{people}, {done.talks:,} conversations, {done.gestures:,} gestures, {shelf}, {done.events:,} events.")
     click.echo("Preparing the articles for search by meaning …")
     passages = embed()
     click.echo(f"{passages:,} passages are ready." if passages else "No model is there: search goes by keywords alone.")

@@ -55,7 +55,13 @@ class Counter:
         self.seasons = table("seasons")
 
     def purchase(
-        self, person: Person, placed_at: datetime, basket: Sequence[tuple[str, int]], *, express: bool = False, key: str = ""
+        self,
+        person: Person,
+        placed_at: datetime,
+        basket: Sequence[tuple[str, int]],
+        *,
+        express: bool = False,
+        key: str = "",
     ) -> Purchase:
         """An order without its fate: processing, no delivery yet."""
         order = Order(source=SOURCE, placed_at=placed_at, status=OrderStatus.PROCESSING, is_demo=True)
@@ -76,7 +82,7 @@ class Counter:
     def history_of(self, person: Person) -> list[Purchase]:
         """All orders of a generated customer, oldest first."""
         random = person.random("orders")
-        share, fewest, most = random.choices(LOYALTY, [row[0] for row in LOYALTY])[0]
+        _, fewest, most = random.choices(LOYALTY, [row[0] for row in LOYALTY])[0]
         number = random.randint(8, 26) if person.is_trade else random.randint(fewest, most)
         since = (self.days.today - (person.customer.customer_since or self.days.today)).days
         span = min(since, YEARS)
@@ -88,7 +94,7 @@ class Counter:
 
     def moments(self, random: Random, number: int, span: int, *, is_new: bool) -> list[datetime]:
         """When they ordered. A new customer's first order is why they are known."""
-        found = []
+        found: list[datetime] = []
         weights = self.seasons["months"]
         while len(found) < number:
             days_ago = span if is_new and not found else random.randint(0, span)
@@ -127,7 +133,12 @@ class Counter:
 
 def line(external_id: str, name: str, quantity: int, price: int, product_id: int | None) -> OrderLine:
     return OrderLine(
-        external_id=external_id, product_id=product_id, name=name, quantity=quantity, price_minor=price, price_currency="GBP"
+        external_id=external_id,
+        product_id=product_id,
+        name=name,
+        quantity=quantity,
+        price_minor=price,
+        price_currency="GBP",
     )
 
 

@@ -69,7 +69,9 @@ class Register:
 
     def email(self, random: Random, first: str, last: str) -> str:
         first, last = (fold(word).replace(" ", "").replace("'", "") for word in (first, last))
-        local = random.choice([f"{first}.{last}", f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", f"{last}.{first}"])
+        local = random.choice(
+            [f"{first}.{last}", f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", f"{last}.{first}"]
+        )
         domain = random.choice(table("names")["mailboxes"])
         numbered = (f"{local}{number or ''}@{domain}" for number in count())
         address = next(address for address in numbered if address not in self.emails)
@@ -104,7 +106,7 @@ def told(register: Register) -> Iterator[Person]:
         register.names.add((tale["first_name"], tale["last_name"]))
         register.phones.update(tale["phones"])
         register.emails.update(tale["emails"])
-        person = Person(customer, number, tale=tale, **where(tale["city"], tale["postcode"]))
+        person = Person(customer, number, *where(tale["city"], tale["postcode"]), tale=tale)
         yield complete(person, tale["emails"], tale["phones"], tale["since_days"], register.days)
 
 
@@ -116,18 +118,24 @@ def generated(register: Register, number: int) -> Iterator[Person]:
         company = None
         if place < TRADE:
             company, city = names["accounts"][place % len(names["accounts"])]
-            town = next((town for town in places["towns"] if town[0] == city), [city, ["S33", "YO21"], 1, ""])
+            town = next(town for town in places["towns"] if town[0] == city)
         else:
             town = random.choices(places["towns"], [town[2] for town in places["towns"]])[0]
         first, last, language, is_woman = fresh_name(random, region(town[0]), register)
         if 0 <= place - TRADE < len(twins):
             first, last, city = twins[place - TRADE]
+            is_woman = any(first in group["women"] for group in names["groups"])
             town = next(town for town in places["towns"] if town[0] == city)
         yield somebody(random, place, (first, last, language, is_woman), town, company, register)
 
 
 def somebody(
-    random: Random, place: int, name: tuple[str, str, str, bool], town: list[Any], company: str | None, register: Register
+    random: Random,
+    place: int,
+    name: tuple[str, str, str, bool],
+    town: list[Any],
+    company: str | None,
+    register: Register,
 ) -> Person:
     first, last, language, is_woman = name
     since = round(random.choice([random.uniform(5, 700), random.uniform(200, 1800), random.triangular(700, 5300, 900)]))
@@ -151,7 +159,7 @@ def somebody(
     landline = register.phone(random, LANDLINES.get(town[3], ELSEWHERE)) if random.random() < 0.18 else None
     mobile = register.phone(random, MOBILE) if landline is None or random.random() < 0.5 else None
     phones = [phone for phone in (mobile, landline) if phone] if random.random() < 0.96 else []
-    person = Person(customer, 100 + place, is_woman=is_woman, **where(town[0], ""))
+    person = Person(customer, 100 + place, *where(town[0]), is_woman=is_woman)
     return complete(person, emails, phones, max(since, 400) if company else since, register.days)
 
 
@@ -188,8 +196,8 @@ def region(city: str) -> str:
     return next((name for name, cities in table("places")["regions"].items() if city in cities), "")
 
 
-def where(city: str, postcode: str) -> dict[str, bool]:
-    """What the place means for a delivery."""
+def where(city: str, postcode: str = "") -> tuple[bool, bool]:
+    """Whether parcels take two days longer, and whether our own vans do not go there."""
     towns = {town[0]: town[3] for town in table("places")["towns"]}
     is_far = towns.get(city) == "far" or postcode.startswith(("BT", "HS", "IV", "KW", "ZE"))
-    return {"is_far": is_far, "is_abroad": is_far or region(city) in {"scotland", "ireland"}}
+    return is_far, is_far or region(city) in {"scotland", "ireland"}

@@ -67,7 +67,11 @@ def write_up(found: Facts, people: list[Person], staff: Staff, days: Days) -> No
         since = (days.today - (person.customer.customer_since or days.today)).days
         ahead = told.get("follow_up")
         age = random.randint(1, 20) if ahead else min(random.randint(1, 420), since)
-        desk = ["dana", "luis", "imogen"] if told["kind"] == "visit" else ["maya", "daniel", "priya", "tom", "dana", "ruth"]
+        desk = (
+            ["dana", "luis", "imogen"]
+            if told["kind"] == "visit"
+            else ["maya", "daniel", "priya", "tom", "dana", "ruth"]
+        )
         author = staff[random.choice(desk)]
         at = days.opening(random, days.day(min(age, since)))
         note = Note(
@@ -124,14 +128,19 @@ def left_baskets(
         if random.random() > 0.2:
             continue
         since = (days.today - (person.customer.customer_since or days.today)).days
-        day = days.day(random.choice([random.randint(0, 13), random.randint(0, 90), random.randint(0, 400)]) % (since + 1))
+        day = days.day(
+            random.choice([random.randint(0, 13), random.randint(0, 90), random.randint(0, 400)]) % (since + 1)
+        )
         step = random.choice(table("seasons")["cart_steps"])
-        yield person, days.some_time(random, day, "07:40", "23:10"), random.sample(goods, random.choice([1, 1, 2, 3])), step
+        yield (
+            person,
+            days.some_time(random, day, "07:40", "23:10"),
+            random.sample(goods, random.choice([1, 1, 2, 3])),
+            step,
+        )
 
 
-def reviews(
-    history: dict[int, list[Purchase]], days: Days
-) -> Iterator[tuple[Person, datetime, str, int, str]]:
+def reviews(history: dict[int, list[Purchase]], days: Days) -> Iterator[tuple[Person, datetime, str, int, str]]:
     """Each text is used twice at most, on the newest order it fits."""
     random = Random(f"{SEED}/reviews")
     left = {sku: random.sample(texts, len(texts)) for sku, texts in table("reviews").items()}
@@ -184,7 +193,7 @@ def arrivals(people: list[Person]) -> dict[int, list[int]]:
     ids = {person.customer.id for person in people}
     rows = select(Event.customer_id, Event.id).where(Event.customer_id.in_(ids), Event.kind == "order.delivered")
     for customer_id, event_id in db.session.execute(rows.order_by(Event.at.desc(), Event.id.desc())):
-        found.setdefault(customer_id, []).append(event_id)
+        found.setdefault(customer_id or 0, []).append(event_id)
     return found
 
 
@@ -212,7 +221,10 @@ def basket_rows(facts: Facts) -> Iterator[tuple[Person, WebEvent]]:
 def review_rows(facts: Facts) -> Iterator[tuple[Person, WebEvent]]:
     for number, (person, at, sku, stars, text) in enumerate(facts.reviews, 1):
         title = f"{wares()[sku].said}, {STARS[stars]}"
-        yield person, site_row("review", f"review-{number}", person, at, title, {"detail": text, "stars": stars, "sku": sku})
+        yield (
+            person,
+            site_row("review", f"review-{number}", person, at, title, {"detail": text, "stars": stars, "sku": sku}),
+        )
 
 
 def site_row(kind: str, external_id: str, person: Person, at: datetime, title: str, data: dict[str, Any]) -> WebEvent:

@@ -84,5 +84,7 @@ def article(file: Path, days: Days) -> Draft:
         owner=f"{meta['owner']}@{DOMAIN}",
         updated_at=days.at(meta["updated_days_ago"], "09:40"),
         verified_at=days.at(verified, "10:15") if verified is not None else None,
-        verify_by=days.today + timedelta(days=meta["verify_by_days"]) if meta.get("verify_by_days") is not None else None,
+        verify_by=days.today + timedelta(days=meta["verify_by_days"])
+        if meta.get("verify_by_days") is not None
+        else None,
     )

@@ -30,7 +30,9 @@ def purchases(people: list[Person], counter: Counter, days: Days) -> dict[str, P
     return found
 
 
-def purchase(person: Person, told: dict[str, Any], talks: list[dict[str, Any]], counter: Counter, days: Days) -> Purchase:
+def purchase(
+    person: Person, told: dict[str, Any], talks: list[dict[str, Any]], counter: Counter, days: Days
+) -> Purchase:
     random = Random(f"{SEED}/{told['key']}")
     placed = placed_at(told, talks, random, days)
     basket = [(line["sku"], line["quantity"]) for line in told["lines"]]
@@ -54,7 +56,9 @@ def placed_at(told: dict[str, Any], talks: list[dict[str, Any]], random: Random,
         if talk["days_ago"] == told["days_ago"]:
             start, end = span(talk, days)
             about_it = talk["order"] == told["key"]
-            return days.past(start - timedelta(minutes=random.randint(25, 80)) if about_it else end + timedelta(minutes=6))
+            return days.past(
+                start - timedelta(minutes=random.randint(25, 80)) if about_it else end + timedelta(minutes=6)
+            )
     return days.some_time(random, days.day(told["days_ago"]), "08:10", "21:30")
 
 
@@ -70,7 +74,9 @@ def journey(
     if told["delivered_days_ago"] is not None:
         hours = ("13:10", "16:40") if by_van else ("09:20", "16:50")
         arrived = days.some_time(random, days.day(told["delivered_days_ago"]), *hours)
-    shipped = arrived.replace(hour=6, minute=40) if arrived and by_van else placed + timedelta(hours=random.randint(5, 23))
+    shipped = (
+        arrived.replace(hour=6, minute=40) if arrived and by_van else placed + timedelta(hours=random.randint(5, 23))
+    )
     return (min(shipped, arrived - timedelta(hours=1)) if arrived else shipped), arrived
 
 
@@ -175,7 +181,9 @@ def vows(people: list[Person], told: dict[str, Talk], staff: Staff, days: Days) 
 
 
 def made(line: dict[str, Any], talk: Talk, person: Person, told: dict[str, Talk], staff: Staff, days: Days) -> Promise:
-    row = Promise(owner=staff[line["owner"]], text=line["text"], created_at=talk.ended_at, state=PromiseState(line["state"]))
+    row = Promise(
+        owner=staff[line["owner"]], text=line["text"], created_at=talk.ended_at, state=PromiseState(line["state"])
+    )
     row.due_at = due_at(line, talk, days)
     if row.state is PromiseState.KEPT:
         row.settled_at = days.past(max(talk.ended_at + (row.due_at - talk.ended_at) * 0.7, talk.ended_at))
@@ -224,5 +232,7 @@ def facts(people: list[Person], told: dict[str, Talk], days: Days) -> Facts:
                 created_by_id=talk.agent.id,
             )
             found.boundaries.append((person, limit, talk))
-        found.carts += [(person, days.at(cart["days_ago"], "20:35"), cart["skus"], cart["step"]) for cart in person.tale["carts"]]
+        found.carts += [
+            (person, days.at(cart["days_ago"], "20:35"), cart["skus"], cart["step"]) for cart in person.tale["carts"]
+        ]
     return found

@@ -22,6 +22,7 @@ MODEL = "rules-1"  # named in every logged list; change it with the recipe
 SHOWN = 3
 THRESHOLD = 35  # of about 100: below it a thank-you is better than something weak
 NEAR = 8  # points within which two are equally good, and the smaller goes first
+NAMED = 0.8  # how well a gesture answers a fact that the catalogue names for it
 TIRING = 3  # gestures in 90 days
 RECENT = timedelta(days=90)
 
@@ -320,14 +321,24 @@ def best_liking(candidate: Candidate, situation: Situation) -> tuple[float, Liki
 
 
 def best_answer(candidate: Candidate, situation: Situation) -> tuple[float, Signal | None]:
-    """How well it answers the fact it answers best, 0 to 1. A gesture made for the fact itself answers it fully."""
+    """How well it answers what happened, 0 to 1, and the fact it answers best.
+
+    Half of it is that best answer, half how well it answers everything that went wrong: a candle may make up for
+    a late parcel, but not for a late parcel, a broken promise and a complaint.
+    """
     relevant = situation.failures or situation.occasions
-    answers = [
-        (max(ANSWERS[signal.kind].get(candidate.kind, 0.0), float(signal.kind.value in candidate.suits)), signal)
-        for signal in relevant
-    ]
+    answers = [(answer_to(signal, candidate), signal) for signal in relevant]
     best, signal = max(answers, key=lambda pair: pair[0], default=(0.0, None))
-    return (best, signal) if best else (0.0, None)
+    if not best:
+        return 0.0, None
+    if not situation.failures:
+        return best, signal
+    return (best + sum(answer for answer, _ in answers) / len(answers)) / 2, signal
+
+
+def answer_to(signal: Signal, candidate: Candidate) -> float:
+    """From the table; a gesture that the catalogue says suits this very fact answers it well."""
+    return max(ANSWERS[signal.kind].get(candidate.kind, 0.0), NAMED if signal.kind.value in candidate.suits else 0.0)
 
 
 def value(candidate: Candidate) -> float:

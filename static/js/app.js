@@ -9,6 +9,5 @@ import "./palette.js";
 import "./drafts.js";
 import "./copy.js";
 import "./clock.js";
-import "./live.js";
 import "./panes.js";
 import "./leaving.js";

@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from console.db import db
 from console.empowerment.policy import Booking, Limits, Usage, decide
+from console.errors import DomainError
 from console.gestures import ledger
 from console.gestures.kinds import Occasion
-from console.gestures.ledger import DomainError, OverLimit, Terms, offer
+from console.gestures.ledger import OverLimit, Terms, offer
 from console.gestures.models import GestureVersion, LedgerEntry, LedgerEvent
 from console.money import Money
 from tests.factories import make_customer, make_interaction, make_user

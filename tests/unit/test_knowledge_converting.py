@@ -27,7 +27,9 @@ def test_html_becomes_markdown_that_says_the_same(source, markdown):
 
 
 def test_scripts_styles_menus_and_tables_of_contents_go():
-    source = "<nav>menu</nav><script>alert(1)</script><style>p{}</style><div id=toc>Contents</div><p>Stays</p><!-- no -->"
+    source = (
+        "<nav>menu</nav><script>alert(1)</script><style>p{}</style><div id=toc>Contents</div><p>Stays</p><!-- no -->"
+    )
     assert to_markdown(source)[1] == "Stays"
 
 
@@ -64,7 +66,19 @@ def test_very_deep_html_is_refused_or_read_but_never_crashes():
 def test_nothing_active_and_nothing_foreign_reaches_the_screen(body):
     shown = str(render(body)).lower()
     assert "ok" in shown
-    for bad in ("<script", 'href="', "onerror", "onclick", "onload", "style=", "<img", "<iframe", "<form", "<input", "evil.example"):
+    for bad in (
+        "<script",
+        'href="',
+        "onerror",
+        "onclick",
+        "onload",
+        "style=",
+        "<img",
+        "<iframe",
+        "<form",
+        "<input",
+        "evil.example",
+    ):
         assert bad not in shown
 
 

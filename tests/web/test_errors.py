@@ -15,10 +15,11 @@ from console.auth.models import Team
 from console.auth.permissions import public
 from console.db import db
 from console.web import limiter
-from tests.conftest import HTMX, make_app
+from tests.conftest import HTMX
 from tests.factories import make_customer
 
 SignIn = Callable[..., FlaskClient]
+AppWith = Callable[..., Flask]
 EITHER = pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
 
 
@@ -69,15 +70,15 @@ def test_a_mistake_on_a_form_comes_back_with_the_form(sign_in: SignIn, session: 
 
 
 @EITHER
-def test_a_form_without_its_token_is_out_of_date(database_url: str, headers: dict[str, str]) -> None:
-    client = make_app(database_url, WTF_CSRF_ENABLED=True).test_client()
+def test_a_form_without_its_token_is_out_of_date(app_with: AppWith, headers: dict[str, str]) -> None:
+    client = app_with(WTF_CSRF_ENABLED=True).test_client()
     response = client.post("/login", data={"email": "maya@shop.example"}, headers=headers)
     check(response, 400, "This page is out of date", headers)
 
 
 @pytest.fixture
-def throttled(database_url: str) -> Iterator[FlaskClient]:
-    app = make_app(database_url, RATELIMIT_ENABLED=True)
+def throttled(app_with: AppWith) -> Iterator[FlaskClient]:
+    app = app_with(RATELIMIT_ENABLED=True)
     with app.app_context():
         limiter.reset()
     yield app.test_client()

@@ -170,7 +170,8 @@ def test_the_customers_limit_counts_every_agent(shop: SimpleNamespace) -> None:
 def test_the_most_generous_of_several_roles_decides(shop: SimpleNamespace) -> None:
     both = make_user(shop.session, "agent")
     both.roles.append(make_user(shop.session, "sales").roles[0])
-    sales = make_limits(shop.session, "sales", per_gesture_minor=3000, per_interaction_minor=3000, per_agent_day_minor=20_000)
+    wider = {"per_gesture_minor": 3000, "per_interaction_minor": 3000, "per_agent_day_minor": 20_000}
+    sales = make_limits(shop.session, "sales", **wider)
     shop.session.commit()
     entry = offer(terms_of(both, shop.customer, shop.dear), key="two-roles-0000001", now=NOW)
     assert entry.limit_set_id == sales.id
@@ -264,7 +265,8 @@ with make_app(url).app_context():
         if any(isinstance(row, LedgerEvent) for row in [*session.new, *session.identity_map.values()]):
             session.flush()
             os.kill(os.getpid(), signal.SIGKILL)
-    offer(Terms(int(agent), int(customer), int(version), Occasion.DELIGHT), key="killed-0000000001", now=datetime.fromisoformat(now))
+    terms = Terms(int(agent), int(customer), int(version), Occasion.DELIGHT)
+    offer(terms, key="killed-0000000001", now=datetime.fromisoformat(now))
 """
 
 
@@ -319,7 +321,8 @@ from tests.conftest import make_app
 url, agent, customer, version, now, number = sys.argv[1:]
 with make_app(url).app_context():
     try:
-        print(offer(Terms(int(agent), int(customer), int(version), Occasion.DELIGHT, TALK), key=f"contend-00000000{number}", now=datetime.fromisoformat(now)).state)
+        terms = Terms(int(agent), int(customer), int(version), Occasion.DELIGHT, TALK)
+        print(offer(terms, key=f"contend-00000000{number}", now=datetime.fromisoformat(now)).state)
     except OverLimit:
         print("refused")
 """

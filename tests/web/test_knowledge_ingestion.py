@@ -112,7 +112,10 @@ def test_another_source_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "hours.txt").write_text("Other hours.")
     report = ingest(tmp_path / "other", source="other", now=NOW)
     assert (report.inserted, report.archived) == (1, 0)
-    assert {row.slug for row in db.session.scalars(select(Article).where(Article.title == "hours"))} == {"hours", "hours-2"}
+    assert {row.slug for row in db.session.scalars(select(Article).where(Article.title == "hours"))} == {
+        "hours",
+        "hours-2",
+    }
 
 
 def test_a_broken_file_is_one_line_of_the_report_and_its_article_stays(folder: Path) -> None:
@@ -154,7 +157,9 @@ def test_jsonl_takes_each_line_by_itself(tmp_path: Path) -> None:
 
 
 def test_csv_columns_are_mapped_by_name(tmp_path: Path) -> None:
-    (tmp_path / "kb.csv").write_text('\ufeffKey,Subject,Answer\n1,Hours,"Mon to Fri,\n8 to 20"\n2,Empty,\n', newline="\r\n")
+    (tmp_path / "kb.csv").write_text(
+        '\ufeffKey,Subject,Answer\n1,Hours,"Mon to Fri,\n8 to 20"\n2,Empty,\n', newline="\r\n"
+    )
     report = run(tmp_path / "kb.csv", mapping={"external_id": "Key", "title": "Subject", "body": "Answer"})
     assert counts(report) == (1, 0, 0, 0, 1)
     assert article("1").title == "Hours"
@@ -214,10 +219,11 @@ def test_the_command_reports_and_refuses_plainly(app: Flask, folder: Path, tmp_p
     done = runner.invoke(args=["ingest", str(folder)])
     assert done.exit_code == 0, done.output
     assert "Inserted 3, updated 0, unchanged 0, archived 0, rejected 0; wrote 4 passages." in done.output
-    for path, words in ((tmp_path / "nowhere", "There is nothing at"), (tmp_path / "void", "There is no article in it")):
+    for path, words in (
+        (tmp_path / "nowhere", "There is nothing at"),
+        (tmp_path / "void", "There is no article in it"),
+    ):
         (tmp_path / "void").mkdir(exist_ok=True)
         refused = runner.invoke(args=["ingest", str(path)])
         assert refused.exit_code == 1
         assert words in refused.output
-
-

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from tests.conftest import HTMX
 from tests.factories import make_customer
 from tests.factories_gestures import make_gesture, make_limits
 
-SignIn = Callable[..., FlaskClient]
+SignIn = Callable[..., Any]  # a FlaskClient that also has its `user`
 FORM = {
     "version": "1",
     "per_gesture": "12.50",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from console.auth.permissions import ROLES, Permission
-from tests.conftest import HTMX, make_app
+from tests.conftest import HTMX
 from tests.factories import make_user
 
 SignIn = Callable[..., FlaskClient]
@@ -115,8 +115,8 @@ def test_a_user_without_a_role_may_nothing(app: Flask, sign_in: SignIn, session:
             assert client.open(address, method=method).status_code == 403, f"{method} {address}"
 
 
-def test_nothing_changes_without_the_pages_token(database_url: str, session: Session) -> None:
-    app = make_app(database_url, WTF_CSRF_ENABLED=True)
+def test_nothing_changes_without_the_pages_token(app_with: Callable[..., Flask], session: Session) -> None:
+    app = app_with(WTF_CSRF_ENABLED=True)
     user = make_user(session, "supervisor")
     user.roles.extend(make_user(session, role).roles[0] for role in ("agent", "administrator"))
     session.commit()

