@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from bench.asking import Page, Sample, pages, sample
-from bench.serving import Client, server
+from bench.serving import Client, Running, server
 from bench.staff import AGENT, PASSWORD, SUPERVISOR
 from console.config import ROOT, Settings, database_url
 
@@ -38,15 +38,15 @@ def main() -> None:
     database = database_url(options.database, ROOT) if options.database else Settings.from_environment().DATABASE_URL
     drawn = sample(create_engine(database), random.Random(options.seed))
     with contextlib.ExitStack() as stack:
-        url = options.url or stack.enter_context(server(database))
-        cookies = signed_in(url, {"agent": options.email, "supervisor": options.supervisor}, options.password)
-        second = second_pages(url, cookies["agent"], drawn)
+        running = Running(options.url) if options.url else stack.enter_context(server(database))
+        cookies = signed_in(running.url, {"agent": options.email, "supervisor": options.supervisor}, options.password)
+        second = second_pages(running.url, cookies["agent"], drawn)
         for page in [BASELINE, *pages(drawn, second)]:
             if page.who not in cookies or not page.paths or options.only not in page.name:
                 continue
             for concurrency in options.concurrency:
-                baseline = drive(url, BASELINE, {}, concurrency, max(options.seconds / 5, 0.5))
-                found = drive(url, page, cookies[page.who], concurrency, options.seconds)
+                baseline = drive(running, BASELINE, {}, concurrency, max(options.seconds / 5, 0.5))
+                found = drive(running, page, cookies[page.who], concurrency, options.seconds)
                 report(found.line() | {"concurrency": concurrency}, page, drawn, baseline, options.json)
 
 
@@ -98,36 +98,41 @@ class Timing:
     """What some seconds of one page came to."""
 
     seconds: float = 0.0
+    cpu_seconds: float | None = None  # of the web workers
     milliseconds: list[float] = field(default_factory=list)
     statements: int = 0  # the most behind one request
     failures: list[str] = field(default_factory=list)
 
     def line(self) -> dict[str, Any]:
         cuts = quantiles(self.milliseconds, n=20, method="inclusive")
+        cpu = None if self.cpu_seconds is None else round(self.cpu_seconds * 1000 / len(self.milliseconds), 1)
         return {
             "requests": len(self.milliseconds),
             "p50_ms": round(cuts[9], 1),
             "p95_ms": round(cuts[18], 1),
             "requests_per_second": round(len(self.milliseconds) / self.seconds, 1),
             "statements": self.statements,
+            "cpu_ms": cpu,
         }
 
 
-def drive(url: str, page: Page, cookies: dict[str, str], concurrency: int, seconds: float) -> Timing:
+def drive(server: Running, page: Page, cookies: dict[str, str], concurrency: int, seconds: float) -> Timing:
     """Ask for the page from `concurrency` connections at once. Exits when an answer is not 200."""
     timing = Timing()
     ready = threading.Barrier(concurrency + 1)
     threads = [
-        threading.Thread(target=ask_on, args=(url, page, cookies, seconds, place, concurrency, ready, timing))
+        threading.Thread(target=ask_on, args=(server.url, page, cookies, seconds, place, concurrency, ready, timing))
         for place in range(concurrency)
     ]
     for thread in threads:
         thread.start()
     ready.wait()
-    started = time.perf_counter()
+    started, used = time.perf_counter(), server.cpu_seconds()
     for thread in threads:
         thread.join()
     timing.seconds = time.perf_counter() - started
+    if used is not None and (now := server.cpu_seconds()) is not None:
+        timing.cpu_seconds = now - used
     if timing.failures:
         sys.exit(f"{page.name}: {timing.failures[0]}")
     return timing

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,9 +25,28 @@ PATIENCE = 90  # seconds until the server must answer
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server: its address, and its first process when it was started here."""
+
+    url: str
+    pid: int | None = None
+
+    def cpu_seconds(self) -> float | None:
+        """What the workers have used of the processors since they began; None where that cannot be read."""
+        if self.pid is None:
+            return None
+        try:
+            workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            used = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers]
+        except OSError:
+            return None
+        return sum(int(fields[11]) + int(fields[12]) for fields in used) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def server(database: str, **settings: str) -> Iterator[str]:
-    """Gunicorn as gunicorn.conf.py has it, over `database`; yields its address and always stops it."""
+def server(database: str, **settings: str) -> Iterator[Running]:
+    """Gunicorn as gunicorn.conf.py has it, over `database`; always stopped."""
     address = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
         given = {"DATABASE_URL": database, "DATA_DIR": folder, "SECRET_KEY": "bench", "BIND": address}
@@ -42,7 +62,7 @@ def server(database: str, **settings: str) -> Iterator[str]:
             )
         try:
             wait_for(address, process, log)
-            yield f"http://{address}"
+            yield Running(f"http://{address}", process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

@@ -52,6 +52,7 @@ SECURITY = {
     "REMEMBER_COOKIE_HTTPONLY": True,
     "REMEMBER_COOKIE_SAMESITE": "Lax",
     "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+    "SEND_FILE_MAX_AGE_DEFAULT": 31_536_000,
     "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
     "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
 }
@@ -60,7 +61,15 @@ SECURITY = {
 def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     """Build the console. `overrides` are Flask settings that a test or a bench wants otherwise."""
     settings = settings or Settings.from_environment()
-    app = Flask("console", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    static = ROOT / "static"
+    app = Flask(
+        "console",
+        root_path=str(ROOT),
+        template_folder="templates",
+        static_folder="static",
+        # The address holds the newest file's time, so that modules which import each other can be kept for a year.
+        static_url_path=f"/static/{max(int(file.stat().st_mtime) for file in static.rglob('*')):x}",
+    )
     app.config.update(SECURITY, **settings.for_flask())
     app.config.update(overrides)
     make_folder(app.config["SQLALCHEMY_DATABASE_URI"])

@@ -37,6 +37,7 @@ class Event(Base):
         Index(None, "customer_id", "topic", "at", "id"),  # the timeline, filtered
         Index(None, "recorded_at", "id"),  # the audit trail
         Index(None, "topic", "recorded_at", "id"),
+        Index(None, "kind", "recorded_at", "id"),
         Index(None, "actor_id", "recorded_at", "id"),
         Index(None, "subject_type", "subject_id"),
     )

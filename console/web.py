@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -63,7 +62,6 @@ def register_web(app: Flask) -> None:
     app.jinja_env.filters.update({one.__name__: one for one in filters})
     app.jinja_env.globals.update(now=utc_now)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    stamp_static_files(app)
     with app.app_context():
         event.listen(db.engine, "after_cursor_execute", count_statement)
 
@@ -95,17 +93,6 @@ def add_headers(response: Response) -> Response:
 def count_statement(*_: Any) -> None:
     if request:
         g.sql_statements = g.get("sql_statements", 0) + 1
-
-
-def stamp_static_files(app: Flask) -> None:
-    """Static addresses carry the file's time and may be kept for a year; without it a browser asks again."""
-    app.get_send_file_max_age = lambda _: 31_536_000 if "v" in request.args else None  # type: ignore[method-assign]
-
-    @app.url_defaults
-    def stamp(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint == "static" and "v" not in values and app.static_folder:
-            path = Path(app.static_folder, values["filename"])
-            values["v"] = format(int(path.stat().st_mtime), "x") if path.exists() else "0"
 
 
 def zone() -> ZoneInfo:

@@ -146,7 +146,12 @@ def embed_missing(
 
 def embed_titles(model: Encoder, checkpoint: Callable[[], None]) -> None:
     last = 0
-    todo = select(Article.id, Article.title).where(lacks_vector(Article, model.name)).order_by(Article.id).limit(COMMIT_EVERY)
+    todo = (
+        select(Article.id, Article.title)
+        .where(lacks_vector(Article, model.name))
+        .order_by(Article.id)
+        .limit(COMMIT_EVERY)
+    )
     while rows := db.session.execute(todo.where(Article.id > last)).all():
         vectors = model.encode([row.title for row in rows])
         changes = [

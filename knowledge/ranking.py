@@ -56,9 +56,11 @@ def best(scores: Scores, count: int) -> list[int]:
     return [int(place) for place in sorted(found, key=lambda place: (-scores[place], place))]
 
 
-def confidence(cosine: float, share_of_words: float) -> float:
-    """How sure it is, from 0 to 1, that a passage is about the question at all.
+def confidence(cosine: float, words: int, in_common: int) -> float:
+    """How sure it is, from 0 to 1, that a passage is about the question at all; 0.5 is as likely as not.
 
-    `cosine` of the passage; `share_of_words`: how many of the question's content words it holds, from 0 to 1.
+    `cosine` of the passage; `words`: how many telling words the question has; `in_common`: how many of them the
+    passage holds. A greeting or a number has no telling word, and then a weak likeness means nothing.
     """
-    return 1 / (1 + math.exp(-(9 * (cosine - 0.33) + 1.5 * (share_of_words - 0.3))))
+    evidence = cosine + 0.2 * in_common / words if words else cosine - 0.1
+    return 1 / (1 + math.exp(-12 * (evidence - 0.26)))

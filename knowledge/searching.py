@@ -21,8 +21,8 @@ from knowledge.models import Article, ArticleLink, Passage
 DEEP = 600  # passages that the keyword search hands over
 DEEPEST = 20_000  # the same when a filter will drop most of them
 JUDGED = 3  # when the surest of so many results …
-SURE_ENOUGH = 0.25  # … stays below this confidence, nothing is shown
-MEANS_THE_SAME = 0.4  # the cosine from which "similar meaning" is a fair reason to give
+SURE_ENOUGH = 0.5  # … stays below this confidence, nothing is shown
+MEANS_THE_SAME = 0.35  # the cosine from which "similar meaning" is a fair reason to give
 
 
 class Use(StrEnum):
@@ -197,28 +197,28 @@ def told(
     picked = None
     if vector is not None and passage.sentence_vectors:
         picked = pick_by_meaning(text, unpacked(passage.sentence_vectors, len(vector)) @ vector)
-    share = len(common) / len(words) if words else 0.0
     return Result(
         article=passage.article,
         passage=passage,
         score=candidate.score,
-        confidence=confidence(candidate.cosine if vector is not None else None, len(common), share),
+        confidence=confidence(candidate.cosine if vector is not None else None, words, common),
         parts=excerpt(text, picked or pick_by_words(text, words)),
         reasons=tuple(reasons(candidate, passage.article, common, uses.get(candidate.article_id, 0))),
     )
 
 
-def confidence(cosine: float | None, common: int, share: float) -> float:
+def confidence(cosine: float | None, words: Sequence[str], common: Sequence[str]) -> float:
     """From 0 to 1. Without a model it rests on words alone: a third of them, or three, are enough to show."""
+    telling = [word for word in words if not word.isdigit()]
     if cosine is None:
-        return max(share, 0.25 if common >= 3 or share >= 1 / 3 else 0.0)
-    return ranking.confidence(cosine, share)
+        return 1.0 if len(common) >= 3 or 0 < len(words) <= 3 * len(common) else 0.0
+    return ranking.confidence(cosine, len(telling), len(set(common).intersection(telling)))
 
 
 def reasons(candidate: Candidate, article: Article, common: Sequence[str], used: int) -> list[str]:
     """Why this is shown, the strongest first."""
     said = []
-    if candidate.cosine >= MEANS_THE_SAME:
+    if candidate.cosine >= MEANS_THE_SAME or (candidate.cosine and not common):
         said.append("Similar meaning")
     if common:
         said.append(", ".join(f"“{word}”" for word in sorted(common, key=len, reverse=True)[:3]))

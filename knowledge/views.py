@@ -91,18 +91,18 @@ def panel() -> ResponseReturnValue:
 def article(slug: str) -> ResponseReturnValue:
     row = visible_article(slug)
     place = place_of(request.args)
-    return make_response(
-        render_template(
-            "knowledge/article.html",
-            article=row,
-            body=render(row.body),
-            overdue=row.is_overdue(today()),
-            uses=times_used([row.id]).get(row.id, 0),
-            used=used_in(place.interaction_id, [row.id]),
-            similar=similar(row),
-            place=place,
-            language_name=language_name,
-        )
+    partial = wants_partial()  # unfolded on a timeline: the words alone
+    return render_page_or_partial(
+        "knowledge/article.html",
+        "knowledge/_article.html",
+        article=row,
+        body=render(row.body),
+        overdue=row.is_overdue(today()),
+        uses=0 if partial else times_used([row.id]).get(row.id, 0),
+        used=used_in(place.interaction_id, [row.id]),
+        similar=[] if partial else similar(row),
+        place=place,
+        language_name=language_name,
     )
 
 

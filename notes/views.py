@@ -92,9 +92,9 @@ def save_capture() -> ResponseReturnValue:
         flash("Choose the customer first; the note was not saved.", "warn")
         return redirect(url_for(".capture"), code=303)
     form = NewNoteForm()
-    if note := saved(customer, form):
+    if saved(customer, form):
         flash(f"Saved to {customer.name}.", "good")
-        return redirect(url_for(".capture", saved=note.id), code=303)
+        return redirect(url_for(".capture"), code=303)
     return show_capture(customer, form, 422)
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+import console.assist.lines  # noqa: F401  tells the timeline how the use of an article reads
 from console.assist.homes import desk, figures, installation
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.forms import BoundaryForm, ComplaintForm, PreferenceForm, with_ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,8 +32,10 @@ class Filters:
     until: datetime | None = None  # not included
 
 
-def record(filters: Filters, before: Cursor | None = None) -> Select[*tuple[Any, ...]]:
-    """Rows of (Event, actor's name, customer's first and last name, name of the user it was done to)."""
+def record(
+    filters: Filters, before: Cursor | None = None, *, what: Sequence[Any] = (Event,)
+) -> Select[*tuple[Any, ...]]:
+    """Rows of `what`, the actor's name, the customer's first and last name, the name of the user it was done to."""
     conditions = {
         Event.topic: filters.topic,
         Event.kind: filters.kind,
@@ -40,7 +43,7 @@ def record(filters: Filters, before: Cursor | None = None) -> Select[*tuple[Any,
         Event.customer_id: filters.customer_id,
     }
     query = (
-        select(Event, Actor.name, Customer.first_name, Customer.last_name, Subject.name)
+        select(*what, Actor.name, Customer.first_name, Customer.last_name, Subject.name)
         .outerjoin(Actor, Actor.id == Event.actor_id)
         .outerjoin(Customer, Customer.id == Event.customer_id)
         .outerjoin(Subject, and_(Event.subject_type == "users", Subject.id == Event.subject_id))

@@ -49,6 +49,11 @@ class Days:
         """The moment itself, or a little before now when it has not come yet."""
         return min(moment, self.now - timedelta(minutes=minutes))
 
+    def awake(self, moment: datetime) -> datetime:
+        """The same moment, or hours later when people sleep."""
+        local = moment.astimezone(self.zone)
+        return local + timedelta(hours=8) if local.hour < 7 else local
+
     def some_time(self, random: Random, day: date, first: str, last: str) -> datetime:
         """Some moment of a day between two clock times; today's is over by now."""
         start, end = (self.on(day, time.fromisoformat(clock)) for clock in (first, last))

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from console.auth.models import User
 from console.customers.models import Customer
 from console.db import Base, db
 from console.events import Event, Topic
@@ -18,9 +17,7 @@ from console.events import Event, Topic
 class Diary:
     """Events of the record. Bulk, because thousands of `record_event` calls would take a minute."""
 
-    entries: list[tuple[datetime, str, Topic, Base, Customer, User | None, dict[str, Any]]] = field(
-        default_factory=list
-    )
+    entries: list[tuple[datetime, str, Topic, Base, Customer, int | None, dict[str, Any]]] = field(default_factory=list)
 
     def add(
         self,
@@ -29,11 +26,11 @@ class Diary:
         subject: Base,
         customer: Customer,
         at: datetime,
-        actor: User | None = None,
+        actor_id: int | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
         """`subject` and `customer` must have their ids by the time of `write`."""
-        self.entries.append((at, kind, topic, subject, customer, actor, data or {}))
+        self.entries.append((at, kind, topic, subject, customer, actor_id, data or {}))
 
     def write(self) -> int:
         """Insert all; what was imported keeps its own time in the audit trail as well. Returns how many."""
@@ -45,12 +42,12 @@ class Diary:
                 "topic": topic,
                 "kind": kind,
                 "customer_id": customer.id,
-                "actor_id": actor.id if actor else None,
+                "actor_id": actor_id,
                 "subject_type": subject.__tablename__,
                 "subject_id": subject.id,
                 "data": data,
             }
-            for at, kind, topic, subject, customer, actor, data in self.entries
+            for at, kind, topic, subject, customer, actor_id, data in self.entries
         ]
         if rows:
             db.session.execute(insert(Event), rows)

@@ -167,7 +167,7 @@ class Chatter:
             resolved=resolved,
             csat=(random.choice(tale["csat"]) if resolved else random.choice([1, 2, 2, 3])) if answers else None,
         )
-        answered = end + timedelta(hours=random.uniform(0.3, 40))
+        answered = self.days.awake(end + timedelta(hours=random.uniform(0.3, 40)))
         talk = Talk(person, agent, row, start, end, about=bought, surveyed_at=answered)
         if random.random() < 0.55 and tale["articles"]:
             talk.articles = [random.choice(tale["articles"])]
@@ -214,7 +214,7 @@ class Chatter:
                 continue
             due = self.days.on(self.days.day(age) + timedelta(days=random.randint(1, 4)), time(17))
             due = max(due, talk.ended_at + timedelta(hours=3))
-            row = Promise(owner=talk.agent, text=self.vow(talk), created_at=talk.ended_at, due_at=due)
+            row = Promise(owner_id=talk.agent.id, text=self.vow(talk), created_at=talk.ended_at, due_at=due)
             if row.due_at < self.days.now:
                 late = timedelta(days=random.choice([0, 0, 0, 0, 0, 0, 1, 2]))
                 row.state = PromiseState.RELEASED if random.random() < 0.03 else PromiseState.KEPT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from console.auth.models import User
@@ -21,22 +20,21 @@ THINKING = timedelta(minutes=4)  # from the offer to the customer's answer
 EXPIRED_AFTER = timedelta(minutes=20)  # a little longer than any hold of shop/limits.yaml
 
 
-def give(
-    talks: list[Talk], catalogue: dict[str, GestureVersion], staff: Staff, days: Days, progress: Callable[[int], object]
-) -> int:
+def give(talks: list[Talk], catalogue: dict[str, GestureVersion], staff: Staff, days: Days) -> int:
     """Offer and settle every talk's gesture, in the order of time; returns how many.
 
     Those that the limits in force do not allow are left out: a shop that has set its own limits keeps to them.
     """
     planned = sorted((talk for talk in talks if talk.gift), key=lambda talk: talk.ended_at)
     db.session.commit()
+    db.session.expunge_all()  # what a refusal rolls back must not forget the rest of the shop
     given = 0
     for talk in planned:
         try:
             given += one(talk, catalogue, staff, days)
         except (NotOffered, OverLimit):
-            talk.gift = None
-        progress(1)
+            continue
+    db.session.expunge_all()
     return given
 
 

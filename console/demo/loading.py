@@ -29,7 +29,7 @@ from console.demo.reading import articles
 from console.demo.talks import Staff, Talk, Vow, begin, end, link
 from console.errors import DomainError
 from console.web import zone
-from knowledge.embedding import EncoderState, embed_missing, encoder
+from knowledge.embedding import EncoderState, embed_missing, encoder, passages_left
 from knowledge.ingestion import take_in
 from knowledge.models import Article
 
@@ -58,7 +58,7 @@ def is_loaded() -> bool:
     return bool(db.session.scalar(select(exists().where(Customer.is_demo))))
 
 
-def load(now: datetime | None = None, *, customers: int = GENERATED, progress: Step = nothing) -> Loaded:
+def load(now: datetime | None = None, *, customers: int | None = None, progress: Step = nothing) -> Loaded:
     """Load the demo shop and commit. Raises DomainError when it is there already.
 
     `now` is aware; `customers` is how many are made up beside those of the stories.
@@ -67,7 +67,7 @@ def load(now: datetime | None = None, *, customers: int = GENERATED, progress: S
         raise DomainError("The demo shop is there already. To load it afresh, run “flask demo clear” first.")
     days = Days(now or utc_now(), zone())
     try:
-        return open_the_shop(days, customers, progress)
+        return open_the_shop(days, GENERATED if customers is None else customers, progress)
     except BaseException:
         db.session.rollback()
         clear()
@@ -91,7 +91,7 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     talks, vows = conversations(people, told, history, staff, days)
     begin(talks)
     progress("Giving gestures through the ledger", 25)
-    given = give(talks, catalogue, staff, days, nothing)
+    given = give(talks, catalogue, staff, days)
     progress("Writing notes and promises down", 10)
     end(talks, vows, days, diary)
     events = diary.write()
@@ -148,13 +148,15 @@ def file_articles(days: Days) -> dict[str, Article]:
     return {row.external_id: row for row in rows}
 
 
-def embed(progress: Step = nothing) -> int:
-    """Prepare the articles for search by meaning, where there is a model; returns how many passages were."""
+def embed_aloud() -> None:
+    """Prepare the articles for search by meaning, where there is a model, with a progress bar."""
     model = encoder()
+    click.echo("Loading the embedding model …")
     if model.state is EncoderState.OFF or not model.load():
-        return 0
-    progress("Reading the articles for their meaning", 0)
-    return embed_missing(model, db.session.commit)
+        click.echo("There is none: search goes by keywords alone.")
+        return
+    with click.progressbar(length=passages_left(model.name), label="Reading the articles for their meaning") as bar:
+        embed_missing(model, db.session.commit, bar.update)
 
 
 def load_if_empty() -> None:
@@ -173,6 +175,4 @@ def load_aloud() -> None:
         done = load(progress=lambda words, parts: bar.update(parts, words))
     people, shelf = f"{done.customers:,} customers, {done.orders:,} orders", f"{done.articles:,} articles"
     click.echo(f"{people}, {done.talks:,} conversations, {done.gestures:,} gestures, {shelf}, {done.events:,} events.")
-    click.echo("Preparing the articles for search by meaning …")
-    passages = embed()
-    click.echo(f"{passages:,} passages are ready." if passages else "No model is there: search goes by keywords alone.")
+    embed_aloud()

@@ -35,11 +35,8 @@ class Person:
     is_far: bool = False  # Highlands, islands, Northern Ireland
     is_abroad: bool = False  # beyond our own vans: not England or Wales
     is_woman: bool = True
+    is_trade: bool = False  # buys for a company
     tale: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_trade(self) -> bool:
-        return self.customer.account is not None
 
     def random(self, purpose: str) -> Random:
         """Chance of this person's own, so that nobody's history depends on how many others there are."""
@@ -106,7 +103,9 @@ def told(register: Register) -> Iterator[Person]:
         register.names.add((tale["first_name"], tale["last_name"]))
         register.phones.update(tale["phones"])
         register.emails.update(tale["emails"])
-        person = Person(customer, number, *where(tale["city"], tale["postcode"]), tale=tale)
+        person = Person(
+            customer, number, *where(tale["city"], tale["postcode"]), is_trade=bool(tale["account"]), tale=tale
+        )
         yield complete(person, tale["emails"], tale["phones"], tale["since_days"], register.days)
 
 
@@ -159,7 +158,7 @@ def somebody(
     landline = register.phone(random, LANDLINES.get(town[3], ELSEWHERE)) if random.random() < 0.18 else None
     mobile = register.phone(random, MOBILE) if landline is None or random.random() < 0.5 else None
     phones = [phone for phone in (mobile, landline) if phone] if random.random() < 0.96 else []
-    person = Person(customer, 100 + place, *where(town[0]), is_woman=is_woman)
+    person = Person(customer, 100 + place, *where(town[0]), is_woman=is_woman, is_trade=bool(company))
     return complete(person, emails, phones, max(since, 400) if company else since, register.days)
 
 

@@ -76,7 +76,7 @@ def write_up(found: Facts, people: list[Person], staff: Staff, days: Days) -> No
         at = days.opening(random, days.day(min(age, since)))
         note = Note(
             source=SOURCE,
-            author=author,
+            author_id=author.id,
             kind=NoteKind(told["kind"]),
             body=told["text"],
             quotable=told["quotable"] and bool(person.customer.consents["quote_notes"]),
@@ -178,11 +178,10 @@ def write_facts(facts: Facts, diary: Diary) -> None:
     db.session.flush()
     for person, note in facts.notes:
         tell = {"kind": note.kind.value, "quotable": note.quotable, "pinned": note.pinned, "length": len(note.body)}
-        diary.add("note.written", Topic.NOTE, note, person.customer, note.written_at, note.author, tell)
+        diary.add("note.written", Topic.NOTE, note, person.customer, note.written_at, note.author_id, tell)
     for kind, rows in kinds:
-        for person, row, talk in rows:
-            author = talk.agent if talk else by_person[person.number].author if person.number in by_person else None
-            diary.add(f"{kind}.added", Topic.PROFILE, row, person.customer, row.created_at, author)
+        for person, row, _ in rows:
+            diary.add(f"{kind}.added", Topic.PROFILE, row, person.customer, row.created_at, row.created_by_id)
     for person, row in sites:
         diary.add(f"web.{row.kind}", Topic.SIGNAL, row, person.customer, row.at)
 

@@ -123,7 +123,7 @@ def talk(story: dict[str, Any], person: Person, orders: dict[str, Purchase], sta
         settled_at=end if complaint.get("state") == "settled" else None,
         articles=story["articles"] or table("links").get(story["key"], []),
         notes=[note(told, place, story, agent, end, staff, days) for place, told in enumerate(story["notes"])],
-        surveyed_at=end + timedelta(hours=Random(story["key"]).uniform(0.2, 20)),
+        surveyed_at=days.awake(end + timedelta(hours=Random(story["key"]).uniform(0.2, 20))),
         key=story["key"],
     )
 
@@ -158,11 +158,12 @@ def note(
     author = staff[told["author"]]
     written = end + (timedelta(minutes=1 + place) if author is agent else timedelta(minutes=95))
     kind = NoteKind(told["kind"])
-    is_news = story["resolved"] is False and story["days_ago"] <= STILL_NEWS
+    latest = min(other["days_ago"] for other in conversations() if other["customer"] == story["customer"])
+    is_news = story["resolved"] is False and story["days_ago"] == latest <= STILL_NEWS
     return Note(
         source=SOURCE,
         external_id=f"{story['key']}-{place + 1}",
-        author=author,
+        author_id=author.id,
         kind=kind,
         body=told["text"],
         quotable=told["quotable"],
@@ -182,7 +183,7 @@ def vows(people: list[Person], told: dict[str, Talk], staff: Staff, days: Days) 
 
 def made(line: dict[str, Any], talk: Talk, person: Person, told: dict[str, Talk], staff: Staff, days: Days) -> Promise:
     row = Promise(
-        owner=staff[line["owner"]], text=line["text"], created_at=talk.ended_at, state=PromiseState(line["state"])
+        owner_id=staff[line["owner"]].id, text=line["text"], created_at=talk.ended_at, state=PromiseState(line["state"])
     )
     row.due_at = due_at(line, talk, days)
     if row.state is PromiseState.KEPT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
+
 from console.auth.models import User
 from console.customers.models import Complaint, ComplaintState
 from console.db import db
@@ -63,11 +65,13 @@ def begin(talks: list[Talk]) -> None:
 
 def end(talks: list[Talk], vows: list[Vow], days: Days, diary: Diary) -> None:
     """Close them, with complaints, notes, promises and survey answers."""
+    live = [talk.interaction.id for talk in talks if talk.gift]
+    closed = update(Interaction).where(Interaction.id.in_(live)).values(state=InteractionState.CLOSED)
+    db.session.execute(closed, execution_options={"synchronize_session": False})
     for talk in talks:
         row, customer = talk.interaction, talk.person.customer
-        row.state = InteractionState.CLOSED
         said = {"resolved": row.resolved, "channel": row.channel.value}
-        diary.add("interaction.closed", Topic.TALK, row, customer, talk.ended_at, talk.agent, said)
+        diary.add("interaction.closed", Topic.TALK, row, customer, talk.ended_at, talk.agent.id, said)
         if row.csat and talk.surveyed_at:
             answered = days.past(talk.surveyed_at)
             diary.add("survey.answered", Topic.SIGNAL, row, customer, answered, None, {"score": row.csat})
@@ -87,7 +91,7 @@ def end(talks: list[Talk], vows: list[Vow], days: Days, diary: Diary) -> None:
 
 def tell_note(person: Person, note: Note, diary: Diary) -> None:
     facts = {"kind": note.kind.value, "quotable": note.quotable, "pinned": note.pinned, "length": len(note.body)}
-    diary.add("note.written", Topic.NOTE, note, person.customer, note.written_at, note.author, facts)
+    diary.add("note.written", Topic.NOTE, note, person.customer, note.written_at, note.author_id, facts)
 
 
 def complain(talk: Talk, days: Days, diary: Diary) -> None:
@@ -102,9 +106,9 @@ def complain(talk: Talk, days: Days, diary: Diary) -> None:
         row.state, row.settled_at, row.settled_by_id = ComplaintState.SETTLED, days.past(talk.settled_at), talk.agent.id
     db.session.add(row)
     db.session.flush()
-    diary.add("complaint.opened", Topic.TALK, row, talk.person.customer, row.opened_at, talk.agent)
+    diary.add("complaint.opened", Topic.TALK, row, talk.person.customer, row.opened_at, talk.agent.id)
     if row.settled_at:
-        diary.add("complaint.settled", Topic.TALK, row, talk.person.customer, row.settled_at, talk.agent)
+        diary.add("complaint.settled", Topic.TALK, row, talk.person.customer, row.settled_at, talk.agent.id)
 
 
 def promise(vows: list[Vow], diary: Diary) -> None:
@@ -116,12 +120,12 @@ def promise(vows: list[Vow], diary: Diary) -> None:
     for vow in vows:
         row, customer = vow.promise, vow.person.customer
         due = {"due_at": row.due_at.isoformat()}
-        diary.add("promise.made", Topic.NOTE, row, customer, row.created_at, row.owner, due)
+        diary.add("promise.made", Topic.NOTE, row, customer, row.created_at, row.owner_id, due)
         if row.settled_at and row.state is PromiseState.KEPT:
             late = {"late": row.settled_at > row.due_at}
-            diary.add("promise.kept", Topic.NOTE, row, customer, row.settled_at, row.owner, late)
+            diary.add("promise.kept", Topic.NOTE, row, customer, row.settled_at, row.owner_id, late)
         if row.settled_at and row.state is PromiseState.RELEASED:
-            diary.add("promise.released", Topic.NOTE, row, customer, row.settled_at, row.owner, {"late": True})
+            diary.add("promise.released", Topic.NOTE, row, customer, row.settled_at, row.owner_id, {"late": True})
 
 
 def link(talks: list[Talk], articles: dict[str, Article], diary: Diary) -> None:
@@ -132,4 +136,4 @@ def link(talks: list[Talk], articles: dict[str, Article], diary: Diary) -> None:
             keys = {"article_id": article.id, "interaction_id": talk.interaction.id}
             db.session.add(ArticleLink(**keys, user_id=talk.agent.id, linked_at=at))
             about = {"interaction_id": talk.interaction.id}
-            diary.add("article.linked", Topic.TALK, article, talk.person.customer, at, talk.agent, about)
+            diary.add("article.linked", Topic.TALK, article, talk.person.customer, at, talk.agent.id, about)

@@ -8,7 +8,7 @@ from babel.numbers import get_currency_symbol
 from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField, ValidationError
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 from wtforms.widgets import HiddenInput
 
 from console.empowerment.policy import Limits
@@ -52,13 +52,9 @@ class LimitsForm(FlaskForm):
     hold_minutes = IntegerField("Minutes an offer is held", [InputRequired(MINUTES), NumberRange(1, 1440, MINUTES)])
     note = StringField(
         "Why",
-        [InputRequired("Say why, in a few words"), Length(max=300, message="At most 300 characters")],
+        [DataRequired("Say why, in a few words"), Length(max=300, message="At most 300 characters")],
         filters=[stripped],
     )
-
-    def validate_note(self, field: StringField) -> None:
-        if not field.data:
-            raise ValidationError("Say why, in a few words")
 
     def limits(self, role: str) -> Limits:
         return Limits(

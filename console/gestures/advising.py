@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time
+from statistics import median_high
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from console.customers.models import Customer
+from console.customers.models import Customer, Order, OrderLine, OrderStatus, Product
 from console.customers.queries import boundaries_for, preferences_for, signals_for
 from console.db import db
 from console.empowerment.limits import limits_of_agent
@@ -17,13 +18,15 @@ from console.empowerment.policy import Limits, Usage, left, room
 from console.gestures.catalogue import on_offer
 from console.gestures.kinds import Occasion
 from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, Suggestion
-from console.gestures.suggesting import MODEL, Advice, Candidate, Given, Liking, Refused, Silence, Situation, suggest
+from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation
+from console.gestures.suggesting import MODEL, suggest
 from console.gestures.usage import usage_of
 from console.interactions.handling import live_with
 from console.money import Money
 from console.web import zone
 
 REMEMBERED = 30  # past gestures that a suggestion looks back on
+PURCHASES = 10  # lines of orders that say what suits somebody
 REFUSED = (EntryState.VOIDED, EntryState.EXPIRED, EntryState.REVERSED)
 
 
@@ -72,9 +75,9 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         now=now,
         local_time=clock_of(customer, now),
         room=space,
-        per_gesture=limits.per_gesture if limits else space,
+        typical=typical_cost(versions, space.currency),
         signals=signals_for(customer.id, now),
-        likings=[Liking(row.text, row.provenance, row.id) for row in preferences_for(customer.id)],
+        likings=[*likings_of(customer.id), *bought(customer.id)],
         refusals=[Refused(row.kind, row.text, row.after, row.id) for row in boundaries_for(customer.id)],
         history=history_of(customer.id),
     )
@@ -134,6 +137,30 @@ def as_candidate(version: GestureVersion) -> Candidate:
         occasions=tuple(version.occasions),
         suits=tuple(version.suits),
     )
+
+
+def typical_cost(versions: list[GestureVersion], currency: str) -> Money:
+    """The middle one of what the catalogue has for after a failure, free ones left out."""
+    recovering = (version for version in versions if Occasion.RECOVERY in version.occasions)
+    costs = [version.cost_minor for version in recovering if version.cost_minor]
+    return Money(median_high(costs) if costs else 1, currency)
+
+
+def likings_of(customer_id: int) -> list[Liking]:
+    return [Liking(row.text, row.provenance, row.id) for row in preferences_for(customer_id)]
+
+
+def bought(customer_id: int) -> list[Liking]:
+    """The latest lines of their orders, each with its category."""
+    rows = db.session.execute(
+        select(OrderLine.id, OrderLine.name, Product.category)
+        .join(Order, Order.id == OrderLine.order_id)
+        .outerjoin(Product, Product.id == OrderLine.product_id)
+        .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED)
+        .order_by(Order.placed_at.desc(), OrderLine.id.desc())
+        .limit(PURCHASES)
+    )
+    return [Liking(f"{name} ({category})" if category else name, "bought", line_id) for line_id, name, category in rows]
 
 
 def history_of(customer_id: int) -> list[Given]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField, ValidationError
+from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from console.empowerment.forms import AmountField, stripped
@@ -27,7 +27,7 @@ class OfferForm(FlaskForm):
 class ReversalForm(FlaskForm):
     reason = TextAreaField(
         "Why it is taken back",
-        [InputRequired("Say why"), Length(max=300, message="Say it in at most 300 characters")],
+        [DataRequired("Say why"), Length(max=300, message="Say it in at most 300 characters")],
         filters=[stripped],
     )
 
@@ -54,7 +54,7 @@ class GestureForm(FlaskForm):
     version = IntegerField(widget=HiddenInput(), default=0)
     kind = SelectField("Kind", choices=[SelectChoice(kind.value, kind.label) for kind in GestureKind])
     name = StringField(
-        "Name", [InputRequired("Give it a name"), Length(max=120, message="At most 120 characters")], filters=[stripped]
+        "Name", [DataRequired("Give it a name"), Length(max=120, message="At most 120 characters")], filters=[stripped]
     )
     blurb = TextAreaField("For the agent", [Length(max=300, message="At most 300 characters")], filters=[stripped])
     wording = TextAreaField(
@@ -72,10 +72,6 @@ class GestureForm(FlaskForm):
         option_widget=CheckboxInput(),
     )
     suits = StringField("Suits", [Length(max=600, message="At most 600 characters")], filters=[stripped])
-
-    def validate_name(self, field: StringField) -> None:
-        if not field.data:
-            raise ValidationError("Give it a name")
 
     def sheet(self) -> Sheet:
         words = (word.strip() for word in (self.suits.data or "").split(","))

@@ -28,7 +28,8 @@ from console.gestures.catalogue import in_force
 from console.gestures.kinds import Occasion
 from console.gestures.locking import lock, stamp, transaction
 from console.gestures.models import EntryState, GestureVersion, LedgerEntry, LedgerEvent
-from console.gestures.suggesting import Refused, objection
+from console.gestures.situation import Refused
+from console.gestures.suggesting import objection
 from console.gestures.usage import usage_of
 from console.interactions.handling import open_interaction
 from console.interactions.models import Channel, Interaction, InteractionState

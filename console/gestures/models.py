@@ -145,6 +145,10 @@ class LedgerEntry(Base):
     gesture_version: Mapped[GestureVersion] = relationship(lazy="raise")
     events: Mapped[list[LedgerEvent]] = relationship(lazy="raise", order_by="LedgerEvent.id")
 
+    @property
+    def is_held(self) -> bool:
+        return self.state is EntryState.HELD
+
 
 class LedgerEvent(Base):
     """One step of an entry. Append-only, by database trigger."""

@@ -25,7 +25,7 @@ from console.gestures.wording import why_refused
 from console.web import render_page_or_partial, wants_partial
 
 TOLD = {
-    EntryState.HELD: "Held for the customer. Say it, then note the answer",
+    EntryState.HELD: "Offer held",
     EntryState.GRANTED: "Given",
     EntryState.DECLINED: "Noted: declined",
     EntryState.VOIDED: "Withdrawn",

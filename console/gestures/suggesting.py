@@ -7,24 +7,23 @@ always gives the same list. Amounts are in one currency.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
-from enum import StrEnum
+from collections.abc import Iterable
+from datetime import timedelta
 from math import log2
-from typing import Any
 
 from console.customers.signals import Signal, SignalKind
 from console.gestures.kinds import GestureKind, Occasion
+from console.gestures.situation import Advice, Candidate, Clause, Given, Liking, Refused, Silence, Situation, Suggested
 from console.money import Money
 
 MODEL = "rules-1"  # named in every logged list; change it with the recipe
 SHOWN = 3
 THRESHOLD = 35  # of about 100: below it a thank-you is better than something weak
-NEAR = 8  # points within which two are equally good, and the smaller goes first
+NEAR = 5  # points within which two are equally good, and the smaller goes first
 NAMED = 0.8  # how well a gesture answers a fact that the catalogue names for it
 TIRING = 3  # gestures in 90 days
 RECENT = timedelta(days=90)
+CALL_AGAIN = timedelta(days=7)
 
 # How well a kind answers a fact, 0 to 1. An abandoned basket is left out: rewarding it teaches it.
 K, S = GestureKind, SignalKind
@@ -48,7 +47,10 @@ ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
     S.ANNIVERSARY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5, K.DONATION: 0.4},
     S.MILESTONE_ORDER: {K.UPGRADE: 0.9, K.ADDON: 0.8, K.HANDWRITTEN_CARD: 0.7, K.SAMPLE: 0.6, K.DONATION: 0.5},
 }  # fmt: skip
-PROVENANCE = {"stated": 1.0, "observed": 0.8, "inferred": 0.5}
+THINGS = frozenset({K.ADDON, K.SAMPLE, K.UPGRADE})
+PROVENANCE = {"stated": 1.0, "observed": 0.8, "bought": 0.6, "inferred": 0.5}
+SAID = {"inferred": "seems to like", "bought": "bought"}  # the others: likes
+FACTS = frozenset(kind.value for kind in SignalKind)
 REFUSING = re.compile(r"\b(no|not|never|don't|dislikes?|hates?|avoids?|without|allerg\w*|asthma\w*|intoleran\w*)\b")
 ABOUT_CALLS = re.compile(r"\b(calls?|calling|phone|phoning|ring|ringing|telephone)\b")
 # They stand in many gestures' names and preferences and say nothing about either.
@@ -57,122 +59,6 @@ EMPTY_WORDS = frozenset({
     "free", "from", "her", "his", "more", "name", "new", "next", "not", "our", "order", "please", "post",
     "posted", "said", "small", "the", "their", "them", "they", "today", "when", "with", "you", "your",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A gesture that could be offered: the version in force of an active one."""
-
-    version_id: int
-    gesture_id: int
-    kind: GestureKind
-    name: str
-    cost: Money
-    perceived: Money
-    occasions: tuple[str, ...]  # Occasion values
-    suits: tuple[str, ...] = ()  # words of preferences, kinds of signals
-
-
-@dataclass(frozen=True)
-class Liking:
-    """A preference in force. One that says "no" or "allergic" excludes what it names."""
-
-    text: str
-    provenance: str
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A boundary in force: `kind` is no_gifts, no_calls_after (with `after`) or other (in its own words)."""
-
-    kind: str
-    text: str = ""
-    after: time | None = None
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Given:
-    """A gesture of the past: what was held, granted or done, or declined by the customer."""
-
-    gesture_id: int
-    kind: GestureKind
-    name: str
-    at: datetime
-    was_declined: bool = False
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Everything that is known about the moment. `local_time` is the customer's own clock."""
-
-    called: str
-    now: datetime
-    local_time: time
-    room: Money  # the dearest gesture that fits inside the limits now
-    per_gesture: Money  # the agent's limit for one, which says what is much and what is little
-    signals: Sequence[Signal] = ()
-    likings: Sequence[Liking] = ()
-    refusals: Sequence[Refused] = ()
-    history: Sequence[Given] = ()
-
-    @property
-    def failures(self) -> list[Signal]:
-        return [signal for signal in self.signals if signal.is_failure]
-
-    @property
-    def occasions(self) -> list[Signal]:
-        return [signal for signal in self.signals if signal.kind in ANSWERS and not signal.is_failure]
-
-    @property
-    def occasion(self) -> Occasion:
-        return Occasion.RECOVERY if self.failures else Occasion.DELIGHT
-
-
-@dataclass(frozen=True)
-class Clause:
-    """Part of a reason, with the ids of what it rests on."""
-
-    text: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.text[0].upper()}{self.text[1:]}."
-
-
-@dataclass(frozen=True)
-class Suggested:
-    candidate: Candidate
-    score: int
-    clauses: tuple[Clause, ...]
-    propensity: float = 1.0  # the chance that it was shown here; these rules leave nothing to chance
-
-    @property
-    def why(self) -> str:
-        """The clauses as sentences."""
-        return " ".join(clause.sentence for clause in self.clauses)
-
-
-class Silence(StrEnum):
-    """Why there is nothing, or only a call back, to suggest."""
-
-    NO_GIFTS = "no_gifts"
-    NO_REASON = "no_reason"
-    TIRED = "tired"
-    NOTHING_FITS = "nothing_fits"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to show: suggestions best first, and when there are few or none, a sentence that says why."""
-
-    occasion: Occasion
-    items: tuple[Suggested, ...] = ()
-    silence: Silence | None = None
-    sentence: str = ""
 
 
 def suggest(candidates: Iterable[Candidate], situation: Situation) -> Advice:
@@ -194,9 +80,14 @@ def reason_for_silence(situation: Situation) -> Silence | None:
         return Silence.NO_GIFTS
     if situation.failures:
         return None
-    if not situation.occasions:
+    if not occasions_of(situation):
         return Silence.NO_REASON
     return Silence.TIRED if len(recent(situation)) >= TIRING else None
+
+
+def occasions_of(situation: Situation) -> list[Signal]:
+    """What is worth a gesture without anything having gone wrong."""
+    return [signal for signal in situation.signals if signal.kind in ANSWERS and not signal.is_failure]
 
 
 def sentence_for(silence: Silence, situation: Situation) -> str:
@@ -219,15 +110,14 @@ def suits_the_moment(candidate: Candidate, situation: Situation) -> bool:
         is_recovery=situation.occasion is Occasion.RECOVERY,
         has_complaint=bool(situation.failures),
     )
-    is_free_call = candidate.kind is GestureKind.HUMAN_FOLLOWUP and not candidate.cost
-    had_lately = any(given.gesture_id == candidate.gesture_id for given in recent(situation, declined=True))
     return (
         against is None
         and situation.occasion.value in candidate.occasions
         and candidate.cost <= situation.room
         and not (candidate.kind is GestureKind.HUMAN_FOLLOWUP and calls_are_refused(situation))
-        and not (had_lately and not is_free_call)
+        and not had_lately(candidate, situation)
         and not is_disliked(candidate, situation)
+        and not is_for_somebody_else(candidate, situation)
     )
 
 
@@ -260,6 +150,20 @@ def calls_are_refused(situation: Situation) -> bool:
 
 def is_a_no(text: str) -> bool:
     return REFUSING.search(text.lower()) is not None
+
+
+def had_lately(candidate: Candidate, situation: Situation) -> bool:
+    """Given or declined within 90 days; a free call back may be promised again after a week."""
+    is_free_call = candidate.kind is GestureKind.HUMAN_FOLLOWUP and not candidate.cost
+    since = situation.now - (CALL_AGAIN if is_free_call else RECENT)
+    return any(given.gesture_id == candidate.gesture_id and given.at > since for given in situation.history)
+
+
+def is_for_somebody_else(candidate: Candidate, situation: Situation) -> bool:
+    """A thing that the catalogue says suits people who like or bought certain things, and they do not."""
+    if candidate.kind not in THINGS or FACTS.issuperset(candidate.suits):
+        return False
+    return best_liking(candidate, situation)[1] is None
 
 
 def is_disliked(candidate: Candidate, situation: Situation) -> bool:
@@ -299,8 +203,9 @@ def clauses(
             if other is not signal
         ][:1]
     if liking:
-        verb = "seems to like" if liking.provenance == "inferred" else "likes"
-        said.append(Clause(f"{situation.called} {verb}: {liking.text.rstrip('.')}", {"preference": liking.id}))
+        verb = SAID.get(liking.provenance, "likes")
+        evidence = {"order_line" if liking.provenance == "bought" else "preference": liking.id}
+        said.append(Clause(f"{situation.called} {verb}: {liking.text.rstrip('.')}", evidence))
     if last and (months := (situation.now - last.at).days // 30):
         ago = f"{months} months ago" if months > 1 else "a month ago"
         said.append(Clause(f"{situation.called} last had this {ago}", {"ledger_entry": last.id}))
@@ -311,7 +216,7 @@ def clauses(
 
 def best_liking(candidate: Candidate, situation: Situation) -> tuple[float, Liking | None]:
     """How far a preference speaks for it, 0 to 1: by its provenance, when it has a word that the gesture suits."""
-    named = words(*candidate.suits)
+    named = words(*(word for word in candidate.suits if word not in FACTS))
     likings = [
         (PROVENANCE.get(liking.provenance, 0.5), liking)
         for liking in situation.likings
@@ -326,7 +231,7 @@ def best_answer(candidate: Candidate, situation: Situation) -> tuple[float, Sign
     Half of it is that best answer, half how well it answers everything that went wrong: a candle may make up for
     a late parcel, but not for a late parcel, a broken promise and a complaint.
     """
-    relevant = situation.failures or situation.occasions
+    relevant = situation.failures or occasions_of(situation)
     answers = [(answer_to(signal, candidate), signal) for signal in relevant]
     best, signal = max(answers, key=lambda pair: pair[0], default=(0.0, None))
     if not best:
@@ -352,8 +257,8 @@ def right_size(candidate: Candidate, situation: Situation) -> float:
     """1 when the cost is between half and one and a half of what the failures call for, falling off outside."""
     if candidate.kind is GestureKind.HUMAN_FOLLOWUP:
         return 1.0
-    share = {1: 0.4, 2: 0.7}.get(len(situation.failures), 1.0)
-    wanted = max(situation.per_gesture.minor * share, 1)
+    share = {1: 0.6, 2: 1.0}.get(len(situation.failures), 1.5)
+    wanted = max(situation.typical.minor * share, 1)
     ratio = candidate.cost.minor / wanted
     return min(1.0, 2 * ratio) if ratio < 1 else max(0.0, 1 - max(ratio - 1.5, 0.0))
 
@@ -371,9 +276,9 @@ def latest(situation: Situation, candidate: Candidate) -> Given | None:
     return max(same, key=lambda given: given.at, default=None)
 
 
-def recent(situation: Situation, declined: bool = False) -> list[Given]:
+def recent(situation: Situation) -> list[Given]:
     since = situation.now - RECENT
-    return [given for given in situation.history if given.at > since and (declined or not given.was_declined)]
+    return [given for given in situation.history if given.at > since and not given.was_declined]
 
 
 def is_free(candidate: Candidate) -> bool:

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from console.empowerment.policy import Failure, Limits, Scope
 from console.gestures.ledger import OverLimit
-from console.money import Money
 from console.web import clock, day, money, today, zone
 
 
 def why_refused(refusal: OverLimit, called: str) -> list[str]:
     """A sentence or two for each limit that failed. `called` is what the customer is called."""
-    return [
-        " ".join(filter(None, (standing(failure, refusal, called), relief(failure, refusal.cost), pending(failure))))
-        for failure in refusal.failures
-    ]
+    return [told(failure, refusal, called) for failure in refusal.failures]
+
+
+def told(failure: Failure, refusal: OverLimit, called: str) -> str:
+    if refusal.cost > failure.cap:
+        return f"{money(refusal.cost)} is more than the {money(failure.cap)} {whole(failure, refusal.limits)}."
+    return " ".join(filter(None, (standing(failure, refusal, called), relief(failure), pending(failure))))
+
+
+def whole(failure: Failure, limits: Limits) -> str:
+    return {
+        Scope.GESTURE: "that you may give as one gesture",
+        Scope.INTERACTION: "for one conversation",
+        Scope.CUSTOMER: f"for one customer in {span(limits)}",
+        Scope.AGENT_DAY: "for a whole day",
+    }[failure.scope]
 
 
 def standing(failure: Failure, refusal: OverLimit, called: str) -> str:
     used, cap, left = money(failure.used), money(failure.cap), money(failure.left)
-    cost, limits = money(refusal.cost), refusal.limits
-    if failure.scope is Scope.GESTURE:
-        return f"{cost} is over your limit of {cap} for one gesture."
     return {
+        Scope.GESTURE: f"You may give {cap} as one gesture.",
         Scope.INTERACTION: f"{used} of {cap} for this conversation is used, so {left} is left.",
-        Scope.CUSTOMER: f"{called} has had {used} of {cap} in {span(limits)}, so {left} is left.",
+        Scope.CUSTOMER: f"{called} has had {used} of {cap} in {span(refusal.limits)}, so {left} is left.",
         Scope.AGENT_DAY: f"You have given {used} of {cap} today, so {left} is left.",
     }[failure.scope]
 
 
-def relief(failure: Failure, cost: Money) -> str:
+def relief(failure: Failure) -> str:
     """When it would fit."""
     if failure.frees_at is None:
-        if failure.scope is Scope.INTERACTION and cost <= failure.cap:
-            return "It would fit in a later conversation."
-        return "" if failure.scope is Scope.GESTURE else "It is more than the whole limit, so waiting does not help."
+        return "It fits in a later conversation." if failure.scope is Scope.INTERACTION else ""
     if failure.scope is Scope.AGENT_DAY:
         return "Your day starts afresh at midnight."
     freed = failure.frees_at.astimezone(zone())

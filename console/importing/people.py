@@ -112,7 +112,7 @@ def lacking(old: dict[int, Values]) -> dict[int, Values]:
         given = {number: row[column] for number, row in old.items() if row.get(column)}
         if given:
             statement = select(model.customer_id, kept).where(model.customer_id.in_(given))
-            there = set(db.session.execute(statement).tuples().all())
+            there = set(db.session.execute(statement).all())
             for number, several in given.items():
                 if new := [one for one in several if (number, one) not in there]:
                     missing.setdefault(number, {})[column] = new

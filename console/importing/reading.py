@@ -135,7 +135,7 @@ class CsvFile:
                 # Perhaps a quote that is never closed: only its first line is lost, the rest is read again.
                 first, *rest = self.taken
                 self.waiting.extendleft(reversed(rest))
-                yield Broken(first.number, first.problem or csv_reason(error), first.text)
+                yield Broken(first.number, first.problem or csv_reason(error, bool(rest)), first.text)
                 continue
             first = self.taken[0]
             if problem := next((line.problem for line in self.taken if line.problem), ""):
@@ -196,9 +196,9 @@ def no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-def csv_reason(error: csv.Error) -> str:
+def csv_reason(error: csv.Error, went_on: bool) -> str:
     text = str(error)
-    if "unexpected end of data" in text or "field larger" in text:
+    if went_on or "unexpected end of data" in text or "field larger" in text:
         return "A quote is opened and never closed."
     if "expected after" in text:
         return "Something follows a closing quote: a quote inside a field must be doubled."

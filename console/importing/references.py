@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from console.auth.models import User
 from console.customers.models import Account, Email, ExternalId, Order, Product
@@ -26,17 +26,10 @@ def named(rows: Sequence[Values], column: str) -> list[Any]:
 def customers(rows: Sequence[Values], run: Run) -> list[int | BadRow]:
     """The customer of each row, by external id or else by e-mail."""
     ids = named(rows, "customer")
-    by_id = dict(
-        db.session.execute(
-            select(ExternalId.external_id, ExternalId.customer_id).where(
-                ExternalId.source == run.customers, ExternalId.external_id.in_(ids)
-            )
-        )
-        .tuples()
-        .all()
-        if ids
-        else ()
+    statement = select(ExternalId.external_id, ExternalId.customer_id).where(
+        ExternalId.source == run.customers, ExternalId.external_id.in_(ids)
     )
+    by_id = pairs(statement) if ids else {}
     by_address: dict[str, set[int]] = defaultdict(set)
     if addresses := [address for several in (row.get("customer_email") or () for row in rows) for address in several]:
         for address, customer_id in db.session.execute(
@@ -79,7 +72,7 @@ def orders(rows: Sequence[Values], run: Run) -> dict[str, Any]:
 def products(rows: Sequence[Values], run: Run) -> dict[str, int]:
     skus = named(rows, "sku")
     statement = select(Product.sku, Product.id).where(Product.source == run.source, Product.sku.in_(skus))
-    return dict(db.session.execute(statement).tuples().all()) if skus else {}
+    return pairs(statement) if skus else {}
 
 
 def interactions(rows: Sequence[Values], run: Run) -> dict[str, int]:
@@ -87,14 +80,14 @@ def interactions(rows: Sequence[Values], run: Run) -> dict[str, int]:
     statement = select(Interaction.external_id, Interaction.id).where(
         Interaction.source == run.source, Interaction.external_id.in_(keys)
     )
-    return {row.external_id: row.id for row in db.session.execute(statement)} if keys else {}
+    return pairs(statement) if keys else {}
 
 
 def people(rows: Sequence[Values], column: str) -> dict[str, int]:
     """Users by e-mail address, in lower case."""
     addresses = [address.lower() for address in named(rows, column)]
     statement = select(func.lower(User.email), User.id).where(func.lower(User.email).in_(addresses))
-    return dict(db.session.execute(statement).tuples().all()) if addresses else {}
+    return pairs(statement) if addresses else {}
 
 
 def user_of(row: Values, column: str, users: dict[str, int], run: Run) -> int | None:
@@ -111,8 +104,12 @@ def accounts(names: Sequence[str]) -> dict[str, int]:
     if not names:
         return {}
     statement = select(Account.name, Account.id).where(Account.name.in_(names))
-    known = dict(db.session.execute(statement).tuples().all())
+    known = pairs(statement)
     if missing := sorted(set(names) - known.keys()):
         insert_ignoring(Account, [{"name": name} for name in missing])
-        known = dict(db.session.execute(statement).tuples().all())
+        known = pairs(statement)
     return known
+
+
+def pairs(statement: Select[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in db.session.execute(statement)}  # noqa: C416  rows are not tuples to dict()

@@ -14,6 +14,7 @@ from console.importing.saving import Outcome
 
 LONGEST_RAW = 4000  # characters of a line that are repeated beside its reason
 SHOWN = 5
+OURS = ("rejected_line", "rejected_because", "rejected_text")  # beside the row's own columns; no kind has any so called
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Report:
 
 
 class Rejects:
-    """The file of rejected rows: line, reason, the row's own columns. Made when the first row is rejected."""
+    """The file of rejected rows: its line, the reason, its own columns. Made when the first row is rejected."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.columns = path, list(columns)
@@ -80,9 +81,9 @@ class Rejects:
             self.path.touch(mode=0o600)  # it holds customers' data
             self.file = self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
             self.writer = csv.writer(self.file)
-            self.writer.writerow(["line", "reason", *self.columns, *(() if self.columns else ("row",)), "unreadable"])
-        own = [cell(values.get(column)) for column in self.columns] or [cell(raw if values else "")]
-        self.writer.writerow([line, reason, *own, "" if values else cell(raw)])
+            self.writer.writerow([*OURS[:2], *self.columns, OURS[2]])
+        own = [cell(values.get(column)) for column in self.columns]
+        self.writer.writerow([line, reason, *own, "" if values and own else cell(raw)])
         self.written += 1
 
     def __exit__(
@@ -96,7 +97,7 @@ def is_ours(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(12) == b"line,reason,"
+        return file.read(len(OURS[0])) == OURS[0].encode()
 
 
 def cell(value: Any) -> str:

@@ -20,7 +20,7 @@ from console.importing.fields import Reading
 from console.importing.mapping import FileMapping
 from console.importing.problems import BadFile, BadRow
 from console.importing.reading import Broken, CsvFile, JsonFile, Record, open_records
-from console.importing.reporting import SHOWN, Rejects, Report
+from console.importing.reporting import OURS, SHOWN, Rejects, Report
 from console.importing.saving import Kind, Outcome, Result, Run, Values
 
 BATCH = 1_000  # rows between two commits
@@ -220,7 +220,7 @@ def guesses(missing: set[str], columns: Sequence[str]) -> str:
 
 def ignored_columns(kind: Kind, mapping: FileMapping, records: CsvFile | JsonFile) -> list[str]:
     used = set(mapping.needed) if mapping.columns is not None else {column.name for column in kind.columns}
-    return [name for name in records.columns if name and name not in used | {"line", "reason", "unreadable"}]
+    return [name for name in records.columns if name and name not in used | set(OURS)]
 
 
 def checked_source(source: str) -> str:

@@ -255,6 +255,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_events_actor_id_recorded_at_id'), ['actor_id', 'recorded_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_customer_id_at_id'), ['customer_id', 'at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_customer_id_topic_at_id'), ['customer_id', 'topic', 'at', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_events_kind_recorded_at_id'), ['kind', 'recorded_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_recorded_at_id'), ['recorded_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_subject_type_subject_id'), ['subject_type', 'subject_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_events_topic_recorded_at_id'), ['topic', 'recorded_at', 'id'], unique=False)
@@ -532,6 +533,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_notes_author_id_written_at'), ['author_id', 'written_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_notes_customer_id_written_at'), ['customer_id', 'written_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_notes_follow_up_on'), ['follow_up_on'], unique=False)
+        batch_op.create_index('ix_notes_pinned', ['written_at', 'id'], unique=False, sqlite_where=sa.text('pinned IS 1'), postgresql_where=sa.text('pinned IS true'))
         batch_op.create_index(batch_op.f('ix_notes_written_at_id'), ['written_at', 'id'], unique=False)
 
     op.create_table('suggestions',
@@ -641,6 +643,7 @@ def downgrade() -> None:
     op.drop_table('suggestions')
     with op.batch_alter_table('notes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_notes_written_at_id'))
+        batch_op.drop_index('ix_notes_pinned', sqlite_where=sa.text('pinned IS 1'), postgresql_where=sa.text('pinned IS true'))
         batch_op.drop_index(batch_op.f('ix_notes_follow_up_on'))
         batch_op.drop_index(batch_op.f('ix_notes_customer_id_written_at'))
         batch_op.drop_index(batch_op.f('ix_notes_author_id_written_at'))
@@ -695,6 +698,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_events_topic_recorded_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_subject_type_subject_id'))
         batch_op.drop_index(batch_op.f('ix_events_recorded_at_id'))
+        batch_op.drop_index(batch_op.f('ix_events_kind_recorded_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_customer_id_topic_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_customer_id_at_id'))
         batch_op.drop_index(batch_op.f('ix_events_actor_id_recorded_at_id'))

@@ -3,10 +3,11 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const lang = document.documentElement.lang || "en";
+const timeZone = document.documentElement.dataset.zone; // the server writes its times in it too
 const near = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "narrow" });
-const thisYear = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
-const otherYear = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric" });
-const whole = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+const thisYear = new Intl.DateTimeFormat(lang, { timeZone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+const otherYear = new Intl.DateTimeFormat(lang, { timeZone, day: "numeric", month: "short", year: "numeric" });
+const whole = new Intl.DateTimeFormat(lang, { timeZone, dateStyle: "full", timeStyle: "short" });
 
 function tick() {
   const now = Date.now();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from werkzeug.serving import make_server
 
 from console.db import db
 from console.demo import loading
-from knowledge import embedding
 from tests.conftest import make_app
 
 CHROMIUM = shutil.which("chromium")
@@ -31,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(SKIP)
 
 
+@dataclass(frozen=True)
+class Shop:
+    address: str
+    sign_ins: list[tuple[str, str, str]]  # role, e-mail, password
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
@@ -38,18 +44,19 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a console with the demo shop, as `make run` serves it."""
+def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A console with the demo shop, as `make run` serves it."""
     path = tmp_path_factory.mktemp("browser") / "plusone.db"
     shutil.copyfile(sqlite_template, path)
     app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)
     with app.app_context():
-        loading.load()
-        embedding.encoder().wait()
+        loading.load(customers=60)
+        loading.embed_aloud()
+        sign_ins = loading.sign_ins()
     http = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{http.server_port}"
+    yield Shop(f"http://127.0.0.1:{http.server_port}", sign_ins)
     http.shutdown()
     thread.join()
     http.server_close()
@@ -58,18 +65,23 @@ def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
-def states(server: str, browser: Browser) -> dict[str, Any]:
+def server(shop: Shop) -> str:
+    """Its address."""
+    return shop.address
+
+
+@pytest.fixture(scope="session")
+def states(shop: Shop, browser: Browser) -> dict[str, Any]:
     """Each role's cookies, from signing in once by the real form."""
     found = {}
-    with_accounts = {role: (email, password) for role, email, password in loading.SIGN_INS}
-    for role, (email, password) in with_accounts.items():
+    for role, email, password in shop.sign_ins:
         context = browser.new_context()
         page = context.new_page()
-        page.goto(f"{server}/login")
+        page.goto(f"{shop.address}/login")
         page.get_by_label("E-mail").fill(email)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{server}/")
+        page.wait_for_url(f"{shop.address}/")
         found[role] = context.storage_state()
         context.close()
     return found

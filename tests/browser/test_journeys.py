@@ -54,7 +54,11 @@ def test_sales_staff_record_a_note_on_a_phone(open_as: Open) -> None:
     page.get_by_role("link", name="Rosalind").first.click()
     page.get_by_label("Note").first.fill("Loves the new Quince candle, her niece visits on Friday.")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Loves the new Quince candle").first).to_be_visible()
+    expect(page.get_by_role("status").first).to_contain_text("Note")
+    page = open_as("agent")
+    find(page, "rosalind")
+    page.get_by_role("option").first.click()
+    expect(page.get_by_label("Timeline")).to_contain_text("Loves the new Quince candle")
 
 
 def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
@@ -65,16 +69,23 @@ def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
     expect(page.get_by_role("textbox", name="Note about")).to_have_value("Half a thought that must not be lost")
 
 
-def test_a_supervisor_lowers_a_limit_and_the_next_offer_obeys(open_as: Open) -> None:
-    supervisor = open_as("supervisor", "/limits")
-    supervisor.get_by_role("link", name="Change").first.click()
-    supervisor.get_by_label("A gesture").fill("0")
-    supervisor.get_by_role("button", name="Save").click()
-    expect(supervisor.get_by_role("main")).to_contain_text("£0.00")
+def put_in_force(page: Page, amount: str) -> None:
+    page.get_by_role("link", name="Change the limits of agents").click()
+    page.get_by_label("A gesture", exact=True).fill(amount)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("main")).to_contain_text(f"£{amount} a gesture")
 
-    agent = open_as("agent", "/customers/3")
-    page_text = agent.get_by_label("What helps now")
-    expect(page_text).to_be_visible()
+
+def test_a_supervisor_lowers_a_limit_and_the_next_offer_obeys(open_as: Open) -> None:
+    agent = open_as("agent", "/customers/1")  # the page is there before the change
+    offer = agent.get_by_role("button", name="Offer").first
+    expect(offer).to_be_visible()
+    supervisor = open_as("supervisor", "/limits")
+    put_in_force(supervisor, "0.10")
+    offer.click()
+    expect(agent.get_by_role("alert")).to_contain_text("Not inside your limits")
+    expect(agent.get_by_role("alert")).to_contain_text("£0.10")
+    put_in_force(open_as("supervisor", "/limits"), "10.00")
 
 
 def test_everything_is_reached_by_keyboard(open_as: Open) -> None:

@@ -63,7 +63,9 @@ TEXT = "Ask for one photo. Offer 10 to 30 % back. No return is needed. Thank the
 def test_the_sentence_nearest_in_meaning_is_marked_in_its_context():
     picked = pick_by_meaning(TEXT, scores(0.1, 0.7, 0.2, 0.1))
     assert excerpt(TEXT, picked or []) == (
-        Part("Ask for one photo. ", False), Part("Offer 10 to 30 % back.", True), Part(" No return is needed. Thank them.", False),
+        Part("Ask for one photo. ", False),
+        Part("Offer 10 to 30 % back.", True),
+        Part(" No return is needed. Thank them.", False),
     )  # fmt: skip
 
 
@@ -87,3 +89,13 @@ def test_an_excerpt_is_only_ever_made_of_the_passage():
         parts = excerpt(long, [place])
         assert "".join(part.text for part in parts).strip("… ") in long
         assert [part.marked for part in parts].count(True) == 1
+
+
+def test_confidence_rises_with_likeness_and_with_words_in_common():
+    sure = ranking.confidence(0.5, words=4, in_common=3)
+    assert sure > ranking.confidence(0.5, words=4, in_common=0) > 0.5
+    assert ranking.confidence(0.1, words=4, in_common=0) < 0.5
+
+
+def test_without_a_telling_word_a_weak_likeness_means_nothing():
+    assert ranking.confidence(0.3, words=0, in_common=0) < 0.5 < ranking.confidence(0.3, words=2, in_common=0)

@@ -152,8 +152,8 @@ def test_a_refusal_names_the_limit_and_offers_the_best_that_still_fits(shop: Sim
     answer = offer(shop, shop.assembly)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
-    assert "£22.00 is over your limit of £10.00 for one gesture." in answer.text
-    assert "£0.00 of £20.00 for this conversation is used, so £20.00 is left." in answer.text
+    assert "£22.00 is more than the £10.00 that you may give as one gesture." in answer.text
+    assert "£22.00 is more than the £20.00 for one conversation." in answer.text
     assert "What still fits: <b>Express delivery</b>" in answer.text
     assert entries(shop) == []
     field = r'name="{}" value="([0-9a-f-]+)"'
@@ -164,6 +164,14 @@ def test_a_refusal_names_the_limit_and_offers_the_best_that_still_fits(shop: Sim
     taken = shop.agent.post(shop.url, data={"version": instead[1], "key": instead[2]}, headers=HTMX)
     assert taken.status_code == 200
     assert [entry.gesture_version_id for entry in entries(shop)] == [shop.express.id]
+
+
+def test_a_refusal_for_the_conversation_says_what_is_left(shop: SimpleNamespace) -> None:
+    for n in range(4):
+        offer(shop, shop.credit, key=f"0000-0000-0000-030{n}")
+    answer = offer(shop, shop.express, key="0000-0000-0000-0309")
+    assert "£20.00 of £20.00 for this conversation is used, so £0.00 is left. It fits in a later" in answer.text
+    assert "What still fits: <b>A call back from you</b>, free." in answer.text
 
 
 def test_a_refusal_for_the_day_says_that_it_frees_up_at_midnight(shop: SimpleNamespace) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,11 +18,13 @@ from sqlalchemy.orm import Session
 
 from console.customers.models import Boundary, BoundaryKind, Complaint
 from console.db import db
+from console.empowerment.limits import limits_of_agent
 from console.events import Event
 from console.gestures import ledger
 from console.gestures.kinds import GestureKind, Occasion
 from console.gestures.ledger import KeyConflict, NotOffered, OverLimit, WrongState, offer
 from console.gestures.models import EntryState, LedgerEntry, LedgerEvent, LedgerLock
+from console.gestures.usage import usage_of
 from console.interactions.models import Interaction, InteractionState
 from tests.factories import make_customer, make_interaction, make_user
 from tests.factories_gestures import make_gesture, make_limits, make_version, terms_of
@@ -239,6 +242,71 @@ def test_the_ledger_refuses_to_carry_somebody_elses_unsaved_changes(shop: Simple
     db.session.add(Interaction(customer_id=shop.customer.id, channel="phone"))
     with pytest.raises(RuntimeError, match="of its own"):
         offer(shop.terms(), key="pending-00000001", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both_count"),
+    [
+        ("2026-05-14T12:00+01:00", "2026-08-12T11:59:59+01:00", True),  # a second short of 90 days
+        ("2026-05-14T12:00+01:00", "2026-08-12T12:00+01:00", False),  # exactly 90 days
+        ("2026-05-14T12:00+01:00", "2026-08-11T12:00+01:00", True),
+    ],
+)
+def test_the_customers_rolling_days_in_the_database(
+    shop: SimpleNamespace, first: str, second: str, both_count: bool
+) -> None:
+    make_limits(shop.session, version=2, per_customer_minor=1000, per_interaction_minor=1000)
+    assert_both_count(shop, first, second, both_count)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both_count"),
+    [
+        ("2026-05-14T23:30+01:00", "2026-05-14T23:59:59+01:00", True),
+        ("2026-05-14T23:30+01:00", "2026-05-15T00:00+01:00", False),  # midnight in London is 23:00 UTC
+        ("2026-05-14T00:10+01:00", "2026-05-14T12:00+01:00", True),  # one UTC date before, the same day in London
+        ("2026-05-14T00:00+01:00", "2026-05-14T23:59:59+01:00", True),
+        ("2026-10-25T00:00+01:00", "2026-10-25T23:59:59+00:00", True),  # a day of 25 hours
+        ("2026-03-29T00:00+00:00", "2026-03-30T00:00+01:00", False),  # and one of 23
+    ],
+)
+def test_the_agents_day_in_the_database(shop: SimpleNamespace, first: str, second: str, both_count: bool) -> None:
+    limits: dict[str, Any] = {
+        "per_customer_minor": 10_000,
+        "per_interaction_minor": 10_000,
+        "per_agent_day_minor": 1000,
+    }
+    make_limits(shop.session, version=2, **limits)
+    assert_both_count(shop, first, second, both_count)
+
+
+def assert_both_count(shop: SimpleNamespace, first: str, second: str, both_count: bool) -> None:
+    """£6.00 given at the first moment leaves no room for £6.00 at the second, or does."""
+    six = make_gesture(shop.session, "Six", 600)
+    talks = [make_interaction(shop.session, shop.customer, shop.agent).id for _ in range(2)]
+    shop.session.commit()
+    entry = offer(shop.terms(six, interaction_id=talks[0]), key="window-000000001", now=datetime.fromisoformat(first))
+    ledger.grant(entry.id, actor_id=shop.agent.id, now=datetime.fromisoformat(first))
+    again = shop.terms(six, interaction_id=talks[1])
+    if both_count:
+        with pytest.raises(OverLimit):
+            offer(again, key="window-000000002", now=datetime.fromisoformat(second))
+    else:
+        assert offer(again, key="window-000000002", now=datetime.fromisoformat(second)).is_held
+
+
+def test_a_hold_whose_time_is_up_is_not_shown_as_spent_before_its_end_is_written_down(shop: SimpleNamespace) -> None:
+    entry = offer(shop.terms(), key="shown-0000000001", now=NOW)
+    limits = limits_of_agent(shop.agent.id)
+    assert limits is not None
+
+    def spent(now: datetime) -> tuple[int, int, int]:
+        who = {"agent_id": shop.agent.id, "customer_id": shop.customer.id, "interaction_id": entry.interaction_id}
+        usage = usage_of(limits, now=now, **who)
+        return usage.agent_day.minor, usage.interaction.minor, sum(row.cost.minor for row in usage.customer)
+
+    assert spent(NOW + timedelta(minutes=14, seconds=59)) == (520, 520, 520)
+    assert spent(NOW + timedelta(minutes=15)) == (0, 0, 0)
 
 
 def test_due_holds_are_put_to_rest_without_anybody_offering(shop: SimpleNamespace) -> None:

@@ -29,9 +29,10 @@ from tests.factories_knowledge import make_article
 SignIn = Callable[..., FlaskClient]
 
 HOSTILE = [
-    "word " * 10_000, " ".join(f"w{number}" for number in range(10_000)), "x", "how do I", 'NEAR("a" "b", 3) AND OR NOT *',
-    '"', '""', "'; DROP TABLE articles; --", "title:gift ^card", "😀 🎁", "\0", "gift\0card", "(" * 500, "a:b:c {x} -y +z",
-    "%_\\", "\ud7ff\uffff", "<script>alert(1)</script>", "&|!<->:*", "0", "1e400000", "\u202egift", " \t\n ",
+    "word " * 10_000, " ".join(f"w{number}" for number in range(10_000)), "x", "how do I", "(" * 500, '"', '""',
+    'NEAR("a" "b", 3) AND OR NOT *', "'; DROP TABLE articles; --", "title:gift ^card", "a:b:c {x} -y +z", "%_\\",
+    "😀 🎁", "\0", "gift\0card", "\ud7ff\uffff", "<script>alert(1)</script>", "&|!<->:*", "0", "1e400000",
+    "\u202egift", " \t\n ",
 ]  # fmt: skip
 
 
@@ -55,14 +56,14 @@ def articles(session: Session) -> dict[str, Article]:
     made = {
         "keep": make_article(
             session, "Damaged item the customer keeps",
-            "Ask for one photo first. If the customer would rather keep a damaged item, offer a partial refund of 10 to 30 % "
-            "according to the damage. No return is needed. Write the percentage into the order.",
+            "Ask for one photo first. If the customer would rather keep a damaged item, offer a partial refund of 10 "
+            "to 30 % according to the damage. No return is needed. Write the percentage into the order.",
             labels=["refunds"], audience=Audience.CUSTOMER,
         ),
         "cards": make_article(session, "Gift cards", "Gift cards are valid for five years.", labels=["payment"]),
         "hours": make_article(session, "Opening hours", "The phone is answered Monday to Friday from 8 to 20."),
         "plants": make_article(session, "Plant guarantee", "A plant that dies within 30 days is replaced."),
-        "french": make_article(session, "Cartes cadeaux", "Les cartes cadeaux (gift) sont valables cinq ans.", language="fr"),
+        "french": make_article(session, "Cartes cadeaux", "Les cartes (gift) sont valables cinq ans.", language="fr"),
         "draft": make_article(session, "Gift wrapping", "Gift wrapping will cost £3.", state=ArticleState.DRAFT),
         "old": make_article(session, "Gift vouchers", "Gift vouchers ended in 2019.", state=ArticleState.ARCHIVED),
     }  # fmt: skip
@@ -370,6 +371,7 @@ def test_an_article_shows_what_a_reader_must_know(by_words: Flask, session: Sess
         owner_id=client.user.id, verified_at=utc_now(), verify_by=utc_now().date().replace(year=2020),  # type: ignore[attr-defined]
     )  # fmt: skip
     session.commit()
+    client.get("/knowledge")  # brings the index up to date
     page = client.get(f"/knowledge/articles/{article.slug}")
     assert "<h2>Rule</h2>" in page.text
     assert "alert(1)" not in page.text

@@ -76,7 +76,7 @@ def test_the_agents_next_offer_obeys_a_changed_limit(session: Session, sign_in: 
     supervisor.post("/limits/agent/versions", data=FORM | {"per_gesture": "5"})
     answer = agent.post(url, data={"version": version.id, "key": "0000-0000-0000-0002"}, headers=HTMX)
     assert answer.status_code == 422
-    assert "£5.20 is over your limit of £5.00 for one gesture." in answer.text
+    assert "£5.20 is more than the £5.00 that you may give as one gesture." in answer.text
 
 
 def test_first_limits_of_a_role_can_be_set(session: Session, sign_in: SignIn) -> None:

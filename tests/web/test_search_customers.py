@@ -156,9 +156,9 @@ def statements(context: None) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     "typed", ["smith jon", "jon", "j", "07700900123", "z.zi", "#W2611340", "john mary jane smith ivan x"]
 )
-def test_a_lookup_takes_at_most_six_statements(known: dict[str, Customer], statements: list[str], typed: str) -> None:
+def test_a_lookup_takes_at_most_eight_statements(known: dict[str, Customer], statements: list[str], typed: str) -> None:
     find(typed)
-    assert len(statements) <= 6
+    assert len(statements) <= 8
 
 
 @pytest.mark.parametrize("typed", ["smiht jon", "j s", "7946 0958", "z.zielinska", "#W2611340"])

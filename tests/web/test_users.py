@@ -72,7 +72,7 @@ def test_a_password_may_be_chosen_for_somebody(app: Flask, sign_in: SignIn) -> N
     assert not may_sign_in(app, "ruth@shop.example", "something else")
 
 
-REFUSED_USERS = [
+REFUSED_USERS: list[tuple[dict[str, object], str]] = [
     ({"name": "  "}, "Enter the name."),
     ({"name": "x" * 121}, "at most 120 characters"),
     ({"email": ""}, "Enter the e-mail address."),
