@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
 def application(url: str | None) -> Iterator[Flask]:
     """The console over `url`, without a trace beside it; over its own database when none is given."""
     with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
-        given = {"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "bench"} if url else None
+        given = {"DATABASE_URL": url, "DATA_DIR": folder} if url else None
         app = create_app(Settings.from_environment(given) if given else Settings.from_environment())
         yield app
         with app.app_context():

@@ -42,8 +42,8 @@ from tests import postgres
 from tests.factories import make_customer, make_interaction, make_user
 from tests.factories_gestures import make_gesture, make_limits
 
-AGENTS, CUSTOMERS = 6, 12
-CAPS = {"gesture": 1000, "interaction": 40_000, "customer": 20_000, "day": 30_000}
+AGENTS, CUSTOMERS = 8, 24
+CAPS = {"gesture": 1000, "interaction": 9_000, "customer": 60_000, "day": 40_000}
 DAYS = 7  # the customer's rolling window
 COSTS = (0, 90, 380, 520, 700, 1000, 1001)
 HOLD = timedelta(minutes=15)
@@ -119,7 +119,7 @@ def run(engine: str, url: str, processes: int, attempts: int) -> Result:
         barrier = context.Barrier(processes + 1)
         answers: Any = context.Queue()
         workers = [
-            context.Process(target=work, args=(url, folder, world, share, number, barrier, answers))
+            context.Process(target=work, args=(url, folder, world, share, number, barrier, answers), daemon=True)
             for number, share in enumerate(shares)
         ]
         for worker in workers:

@@ -85,7 +85,11 @@ def engine_url(options: argparse.Namespace) -> Iterator[str]:
 @contextlib.contextmanager
 def application(url: str) -> Iterator[Flask]:
     with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
-        app = create_app(Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "bench"}))
+        app = create_app(
+            Settings.from_environment(
+                {"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "kept only while a bench runs"}
+            )
+        )
         with app.app_context(), contextlib.redirect_stdout(sys.stderr):
             flask_migrate.upgrade()
         yield app
@@ -163,7 +167,7 @@ def judgements(file: Path) -> dict[str, dict[str, int]]:
 
 
 def gain(grades: list[int]) -> float:
-    return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:DEPTH]))
+    return math.fsum((2.0**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:DEPTH]))
 
 
 def reciprocal_rank(grades: list[int]) -> float:

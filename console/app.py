@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -19,6 +20,7 @@ from console.audit import views as audit
 from console.auth import views as auth
 from console.auth.models import Role, User
 from console.auth.permissions import may
+from console.auth.throttling import throttle
 from console.config import ROOT, Settings
 from console.customers import profile_views as profile
 from console.customers import views as customers
@@ -27,10 +29,13 @@ from console.empowerment import views as empowerment
 from console.errors import register_error_pages
 from console.gestures import views as gestures
 from console.interactions import views as interactions
-from console.web import limiter, register_web
+from console.web import register_web
 
 SECURITY = {
     "SECURITY_PASSWORD_HASH": "argon2",
+    # argon2 salts each password itself; mixing in the secret key would lock everybody out when it is changed.
+    "SECURITY_PASSWORD_SINGLE_HASH": {"argon2"},
+    "SECURITY_FRESHNESS": timedelta(-1),  # no second asking for the password
     "SECURITY_PASSWORD_LENGTH_MIN": 10,
     "SECURITY_CHANGEABLE": True,
     "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
@@ -77,9 +82,7 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     register_web(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role))
-    app.view_functions["security.login"] = limiter.limit(
-        f"{settings.SIGN_IN_ATTEMPTS} per 15 minutes", methods=["POST"]
-    )(app.view_functions["security.login"])
+    throttle(app, settings.SIGN_IN_ATTEMPTS)
     app.jinja_env.globals.update(may=may)
     for module in (
         auth,

@@ -50,7 +50,7 @@ class Settings:
         return cls(
             DATABASE_URL=database_url(environ.get("DATABASE_URL", ""), data_dir),
             DATA_DIR=data_dir,
-            SECRET_KEY=environ.get("SECRET_KEY") or kept_secret(data_dir / "secret-key"),
+            SECRET_KEY=secret_key(environ.get("SECRET_KEY"), data_dir),
             DEFAULT_CURRENCY=one_of(environ, "DEFAULT_CURRENCY", "GBP", is_currency, "an ISO 4217 code, such as EUR"),
             DEFAULT_REGION=one_of(
                 environ, "DEFAULT_REGION", "GB", SUPPORTED_REGIONS.__contains__, "an ISO 3166 code, such as DE"
@@ -59,7 +59,7 @@ class Settings:
                 environ, "TIME_ZONE", "Europe/London", is_time_zone, "an IANA name, such as Europe/Berlin"
             ),
             LOCALE=one_of(environ, "LOCALE", "en_GB", is_locale, "a locale, such as en_GB"),
-            EMBEDDING_MODEL=environ.get("EMBEDDING_MODEL", ""),
+            EMBEDDING_MODEL=embedding_model(environ.get("EMBEDDING_MODEL", "")),
             SESSION_HOURS=whole_number(environ, "SESSION_HOURS", 12, 1, 24 * 31),
             SIGN_IN_ATTEMPTS=whole_number(environ, "SIGN_IN_ATTEMPTS", 10, 1, 10_000),
             SECURE_COOKIES=one_of(environ, "SECURE_COOKIES", "0", {"0", "1"}.__contains__, "0 or 1") == "1",
@@ -69,6 +69,14 @@ class Settings:
             THREADS=whole_number(environ, "THREADS", 8, 1, 1000),
         )
 
+    def engine_options(self) -> dict[str, Any]:
+        """A connection for every thread, and one more for those that look at the index beside their own."""
+        return {
+            "pool_size": self.THREADS,
+            "max_overflow": self.THREADS,
+            "pool_pre_ping": "postgresql" in self.DATABASE_URL,
+        }
+
     def for_flask(self) -> dict[str, Any]:
         """The same settings under Flask's and its extensions' names, besides their own."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
@@ -76,7 +84,8 @@ class Settings:
             "PERMANENT_SESSION_LIFETIME": timedelta(hours=self.SESSION_HOURS),
             "SESSION_COOKIE_SECURE": self.SECURE_COOKIES,
             "REMEMBER_COOKIE_SECURE": self.SECURE_COOKIES,
-            "SECURITY_PASSWORD_SALT": self.SECRET_KEY,
+            "SECURITY_PASSWORD_SALT": self.SECRET_KEY,  # asked for by Flask-Security, unused with argon2
+            "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
         }
 
 
@@ -87,8 +96,27 @@ def database_url(text: str, data_dir: Path) -> str:
     if separator and scheme == "sqlite":
         return text
     if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        if not rest.rpartition("/")[2]:
+            raise BadSetting("DATABASE_URL must name a database: postgresql://user:password@host/database")
         return f"postgresql+psycopg://{rest}"
     raise BadSetting(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme!r}")
+
+
+def secret_key(text: str | None, data_dir: Path) -> str:
+    if text is None:
+        try:
+            return kept_secret(data_dir / "secret-key")
+        except OSError as problem:
+            raise BadSetting(f"DATA_DIR {str(data_dir)!r} cannot be written to: {problem.strerror}") from problem
+    if len(text) < 16:
+        raise BadSetting("SECRET_KEY must have at least 16 characters; leave it out and one is made")
+    return text
+
+
+def embedding_model(text: str) -> str:
+    if os.sep in text and text.startswith((os.sep, ".")) and not Path(text).is_dir():
+        raise BadSetting(f"EMBEDDING_MODEL {text!r} is not a folder")
+    return text
 
 
 def kept_secret(path: Path) -> str:

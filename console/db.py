@@ -103,6 +103,7 @@ def prepare_sqlite(connection: Any, record: Any) -> None:
         "synchronous=NORMAL",
         "busy_timeout=10000",
         "foreign_keys=ON",
+        "recursive_triggers=ON",  # INSERT OR REPLACE deletes too, and must meet the guards
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}")

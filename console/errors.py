@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
+from time import time
 
 from flask import Flask, Response, make_response, render_template
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from console.db import db
-from console.web import wants_partial
+from console.web import limiter, wants_partial
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,10 @@ MESSAGES = {
     405: ("Not this way", "This address takes no such request. Go back and use the button on the page."),
     413: ("Too large", "What you sent is larger than this page takes. Shorten it and try again; nothing was saved."),
     429: ("Too fast", "Too many tries in a short time. Wait a little, then try again."),
+    503: (
+        "Busy just now",
+        "The database is taken by something long, such as an import. Nothing was saved; try again in a moment.",
+    ),
     500: (
         "Something broke on our side",
         "It is written down under the reference below. Nothing was half-saved; try once more.",
@@ -43,6 +49,7 @@ MESSAGES = {
 def register_error_pages(app: Flask) -> None:
     app.register_error_handler(CSRFError, expired_form)
     app.register_error_handler(HTTPException, known)
+    app.register_error_handler(OperationalError, busy)
     app.register_error_handler(Exception, unknown)
 
 
@@ -71,7 +78,18 @@ def known(error: HTTPException) -> Response:
     title, message = MESSAGES.get(code, (error.name, error.description or ""))
     response = tell(code, title, message)
     if isinstance(error, TooManyRequests):
-        response.headers["Retry-After"] = "60"
+        window = limiter.current_limit
+        response.headers["Retry-After"] = str(max(int(window.reset_at - time()), 1) if window else 60)
+    return response
+
+
+def busy(error: OperationalError) -> Response:
+    """Somebody else held the database for too long; anything else about it is a fault of ours."""
+    db.session.rollback()
+    if "locked" not in str(error.orig) and "timeout" not in str(error.orig):
+        return unknown(error)
+    response = tell(503, *MESSAGES[503])
+    response.headers["Retry-After"] = "5"
     return response
 
 

@@ -45,11 +45,14 @@ HEADERS = {
 }
 
 
+LARGEST_ID = 2**63 - 1  # what a BIGINT takes
+
+
 class RowId(IntegerConverter):
     """A number in an address, no larger than a database takes: a longer one finds nothing instead of failing."""
 
     def __init__(self, map: Map, **given: Any) -> None:
-        super().__init__(map, **({"max": 2**63 - 1} | given))
+        super().__init__(map, **({"max": LARGEST_ID} | given))
 
 
 def register_web(app: Flask) -> None:
@@ -64,6 +67,12 @@ def register_web(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     with app.app_context():
         event.listen(db.engine, "after_cursor_execute", count_statement)
+
+
+def id_argument(name: str) -> int | None:
+    """A row's number in the query string; none when it is missing or no such number."""
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 < number <= LARGEST_ID else None
 
 
 def wants_partial() -> bool:

@@ -106,7 +106,11 @@ class Promise(Base):
     """What was promised, by whom, by when. Past its time and still open, it is broken."""
 
     __tablename__ = "promises"
-    __table_args__ = (Index(None, "customer_id", "state"), Index(None, "owner_id", "state", "due_at"))
+    __table_args__ = (
+        Index(None, "customer_id", "state"),
+        Index(None, "owner_id", "state", "due_at"),
+        Index(None, "state", "due_at"),  # everybody's broken ones, oldest first
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     note_id: Mapped[int | None] = mapped_column(ForeignKey("notes.id"))

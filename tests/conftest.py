@@ -55,7 +55,7 @@ def alone(name: str) -> Iterator[Path]:
 def make_app(url: str, **overrides: object) -> Flask:
     """An app as in production, but for what a test cannot do: its own database, no CSRF tokens, no throttling."""
     folder = Path(os.environ[RUN_FOLDER])
-    settings = Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "for tests only"})
+    settings = Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "for tests and nothing else"})
     given = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
     return create_app(settings, **(given | overrides))
 
@@ -161,7 +161,7 @@ def session(app: Flask) -> Iterator[Session]:
 
 
 @pytest.fixture
-def context(app: Flask) -> Iterator[None]:
+def in_app(app: Flask) -> Iterator[None]:
     """For tests of domain functions, which use db.session; do not mix with a client."""
     with app.app_context():
         yield

@@ -93,12 +93,16 @@ def figures(now: datetime) -> Figures:
 
     open_ones = select(Complaint, Customer).join(Customer, Customer.id == Complaint.customer_id)
     open_ones = open_ones.where(Complaint.state == ComplaintState.OPEN).order_by(Complaint.opened_at, Complaint.id)
+    # The eight first, then their people: PostgreSQL would join all that are broken to all customers.
+    waiting = Promise.state.in_((PromiseState.OPEN, PromiseState.BROKEN))
+    due_first = Promise.due_at, Promise.id
+    longest = select(Promise.id).where(waiting, Promise.due_at < now).order_by(*due_first).limit(SHOWN)
     overdue = (
         select(Promise, Customer, User)
         .join(Customer, Customer.id == Promise.customer_id)
         .outerjoin(User, User.id == Promise.owner_id)
-        .where(Promise.state.in_((PromiseState.OPEN, PromiseState.BROKEN)), Promise.due_at < now)
-        .order_by(Promise.due_at, Promise.id)
+        .where(Promise.id.in_(longest))
+        .order_by(*due_first)
     )
     return Figures(
         complaints=[(row[0], row[1]) for row in db.session.execute(open_ones.limit(SHOWN))],
@@ -106,7 +110,7 @@ def figures(now: datetime) -> Figures:
             select(func.count(Complaint.id)).where(Complaint.state == ComplaintState.OPEN)
         )
         or 0,
-        broken=[(row[0], row[1], row[2]) for row in db.session.execute(overdue.limit(SHOWN))],
+        broken=[(row[0], row[1], row[2]) for row in db.session.execute(overdue)],
         days=[
             Day(on, cost(on, Occasion.RECOVERY), cost(on, Occasion.DELIGHT))
             for on in (first + timedelta(days=n) for n in range(DAYS))

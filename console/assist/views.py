@@ -10,24 +10,24 @@ import console.assist.lines  # noqa: F401  tells the timeline how the use of an 
 from console.assist.homes import desk, figures, installation
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.forms import BoundaryForm, ComplaintForm, PreferenceForm, with_ids
+from console.customers.models import Customer
 from console.customers.queries import (
     boundaries_for,
     customer_with_contacts,
     facts_for,
     glance,
     hits_with_customers,
-    open_complaints,
     preferences_for,
 )
 from console.customers.searching import find
-from console.customers.signals import SignalKind, signals
+from console.customers.signals import Pledge, SignalKind, signals
 from console.customers.timeline import timeline
 from console.customers.views import TOPICS
 from console.db import db, utc_now
 from console.interactions.forms import OpenForm, UtteranceForm
 from console.interactions.handling import last_turns, latest_words, live_of
 from console.interactions.models import Channel
-from console.web import today
+from console.web import render_page_or_partial, today
 from knowledge.titles import titles_like
 from notes.forms import NewNoteForm, PromiseForm
 from notes.queries import open_promises, pinned_for
@@ -57,26 +57,27 @@ def workspace(customer_id: int) -> ResponseReturnValue:
     """Who is this, what helps now, what may I give: one page, at most 12 statements."""
     now = utc_now()
     customer = customer_with_contacts(customer_id) or abort(404)
-    complaints = open_complaints(customer_id)
     trade = glance(customer_id, now)
-    facts = facts_for(customer, complaints, trade, now)
+    promises = db.session.scalars(open_promises(customer_id).limit(20)).all()
+    broken = [Pledge(promise.id, promise.due_at) for promise in promises if promise.is_broken(now)]
+    facts = facts_for(customer, customer.open_complaints, broken, trade, now)
     live = live_of(current_user.id)
     interaction = next((one for one in reversed(live) if one.customer_id == customer_id), None)
     turns = last_turns(interaction.id) if interaction else []
     return render_template(
         "assist/workspace.html",
         customer=customer,
-        complaints=complaints,
+        complaints=customer.open_complaints,
         boundaries=boundaries_for(customer_id),
         preferences=preferences_for(customer_id),
-        promises=db.session.scalars(open_promises(customer_id).limit(20)).all(),
+        promises=promises,
         signals=[one for one in signals(facts, now=now, today=today()) if one.kind not in ALERTED],
         facts=facts,
         glance=trade,
         live=live,
         interaction=interaction,
         turns=turns,
-        words=latest_words(turns) or " ".join(complaint.text for complaint in complaints),
+        words=latest_words(turns) or " ".join(complaint.text for complaint in customer.open_complaints),
         pinned=db.session.scalars(pinned_for(customer_id).limit(3)).all(),
         page=timeline(customer_id),
         topic=None,
@@ -89,6 +90,21 @@ def workspace(customer_id: int) -> ResponseReturnValue:
         preference_form=with_ids(PreferenceForm(formdata=None), "preference"),
         boundary_form=with_ids(BoundaryForm(formdata=None), "boundary"),
         complaint_form=with_ids(ComplaintForm(formdata=None), "complaint"),
+    )
+
+
+@bp.get("/customers/<int:customer_id>/broken-promises")
+@requires(Permission.SEE_CUSTOMER)
+def broken(customer_id: int) -> ResponseReturnValue:
+    """The part of the workspace that says which promises were broken."""
+    customer = db.get_or_404(Customer, customer_id)
+    promises = db.session.scalars(open_promises(customer_id).limit(20)).all()
+    return render_page_or_partial(
+        "customers/section.html",
+        "assist/_broken.html",
+        section="assist/_broken.html",
+        customer=customer,
+        promises=promises,
     )
 
 

@@ -7,11 +7,13 @@ from datetime import date
 
 from flask import current_app
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField, TimeField
+from phonenumbers import SUPPORTED_REGIONS
+from wtforms import BooleanField, DateField, RadioField, SelectField, StringField, TextAreaField, TimeField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, StopValidation, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, StopValidation, ValidationError
 
-from console.customers.editing import Details, parse_email, parse_phone
+from console.config import is_time_zone
+from console.customers.editing import PLAIN, Details, parse_email, parse_phone
 from console.customers.models import BoundaryKind, Customer, Provenance, Tier
 
 CATEGORIES = [
@@ -26,6 +28,10 @@ MONTHS = [SelectChoice("", "Month"), *(SelectChoice(str(n), date(2000, n, 1).str
 
 def stripped(text: str | None) -> str:
     return (text or "").replace("\0", "").strip()
+
+
+def upper(text: str | None) -> str:
+    return (text or "").upper()
 
 
 class PreferenceForm(FlaskForm):
@@ -100,7 +106,11 @@ class CustomerForm(FlaskForm):
     tier = SelectField(
         "Tier", choices=[SelectChoice(tier, tier.value.capitalize()) for tier in Tier], default=Tier.STANDARD
     )
+    account = StringField("Company", [Length(max=200)], filters=[stripped])
     language = StringField("Language", [Length(max=16)], filters=[stripped], description="Such as en, cy or pl")
+    time_zone = StringField("Time zone", [Length(max=64)], filters=[stripped], description="Such as Europe/London")
+    country = StringField("Country", filters=[stripped, upper], description="Two letters, such as GB")
+    customer_since = DateField("Customer since", [Optional()])
     city = StringField("Town", [Length(max=120)], filters=[stripped])
     postcode = StringField("Postcode", [Length(max=20)], filters=[stripped])
     birth_day = StringField("Day", filters=[stripped])
@@ -127,8 +137,16 @@ class CustomerForm(FlaskForm):
             try:
                 # 2000 had a 29 February.
                 date(2000, int(self.birth_month.data), int(field.data))
-            except ValueError:
+            except (ValueError, OverflowError):
                 raise ValidationError("That day does not exist in that month") from None
+
+    def validate_time_zone(self, field: StringField) -> None:
+        if field.data and not is_time_zone(field.data):
+            raise ValidationError("That is no time zone; write it as Europe/London")
+
+    def validate_country(self, field: StringField) -> None:
+        if field.data and field.data not in SUPPORTED_REGIONS:
+            raise ValidationError("Write the country as two letters, such as GB")
 
     def details(self) -> Details:
         return Details(
@@ -137,7 +155,11 @@ class CustomerForm(FlaskForm):
             emails=self.parsed_emails,
             phones=self.parsed_phones,
             tier=Tier(self.tier.data),
+            account=self.account.data or None,
             language=self.language.data or None,
+            time_zone=self.time_zone.data or None,
+            country=self.country.data or None,
+            customer_since=self.customer_since.data,
             city=self.city.data or None,
             postcode=self.postcode.data or None,
             birth_month=int(self.birth_month.data) if self.birth_month.data else None,
@@ -147,16 +169,18 @@ class CustomerForm(FlaskForm):
 
     @classmethod
     def of(cls, customer: Customer) -> CustomerForm:
-        return cls(
-            obj=customer,
-            emails="\n".join(email.address for email in customer.emails),
-            phones="\n".join(phone.number for phone in customer.phones),
-            birth_day=str(customer.birth_day or ""),
-            birth_month=str(customer.birth_month or ""),
-            marketing=bool(customer.consents.get("marketing")),
-            quote_notes=bool(customer.consents.get("quote_notes")),
-            seen=customer.updated_at.isoformat(),
-        )
+        plain = {name: getattr(customer, name) for name in PLAIN}
+        more = {
+            "account": customer.account.name if customer.account else "",
+            "emails": "\n".join(email.address for email in customer.emails),
+            "phones": "\n".join(phone.number for phone in customer.phones),
+            "birth_day": str(customer.birth_day or ""),
+            "birth_month": str(customer.birth_month or ""),
+            "marketing": bool(customer.consents.get("marketing")),
+            "quote_notes": bool(customer.consents.get("quote_notes")),
+            "seen": customer.updated_at.isoformat(),
+        }
+        return cls(formdata=None, data=plain | more)
 
 
 def each(parse: Callable[[str], str], text: str | None) -> list[str]:

@@ -65,6 +65,13 @@ class Customer(Base):
         lazy="raise", order_by="ExternalId.id", cascade="all, delete-orphan"
     )
 
+    open_complaints: Mapped[list[Complaint]] = relationship(
+        lazy="raise",
+        viewonly=True,
+        order_by="Complaint.opened_at",
+        primaryjoin="and_(Complaint.customer_id == Customer.id, Complaint.state == 'open')",
+    )
+
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or f"Customer {self.id}"
@@ -250,7 +257,11 @@ class Preference(Base):
     """What they like. Corrected by a new row that names the old one, so that its history stays."""
 
     __tablename__ = "preferences"
-    __table_args__ = (Index(None, "customer_id"), UniqueConstraint("source", "external_id"))
+    __table_args__ = (
+        Index(None, "customer_id"),
+        UniqueConstraint("source", "external_id"),
+        UniqueConstraint("replaces_id"),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     text: Mapped[str] = mapped_column(String(300))
@@ -279,6 +290,7 @@ class Boundary(Base):
     __table_args__ = (
         Index(None, "customer_id"),
         CheckConstraint("kind <> 'no_calls_after' OR after IS NOT NULL", name="after"),
+        UniqueConstraint("replaces_id"),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
@@ -312,7 +324,10 @@ class Complaint(Base):
     """Stands above everything and silences delight until it is settled."""
 
     __tablename__ = "complaints"
-    __table_args__ = (Index(None, "customer_id", "state"),)
+    __table_args__ = (
+        Index(None, "customer_id", "state"),
+        Index(None, "state", "opened_at"),  # everybody's open ones, oldest first
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interactions.id"))

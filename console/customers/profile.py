@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from console.customers.models import (
     Boundary,
@@ -23,12 +24,15 @@ from console.errors import Stale
 from console.events import Topic, record_event
 
 Known = TypeVar("Known", Preference, Boundary)
+NO_CALLS_AFTER = BoundaryKind.NO_CALLS_AFTER
+GONE = "Somebody changed or removed this meanwhile. Look at the list again; nothing was saved."
 
 
 def add_preference(
     customer_id: int, text: str, category: str, provenance: Provenance, *, actor_id: int, now: datetime
 ) -> Preference:
     """What the customer likes. Said a second time, it counts as confirmed instead."""
+    hold(customer_id)
     for known in db.session.scalars(
         select(Preference).where(Preference.customer_id == customer_id, Preference.ended_at.is_(None))
     ):
@@ -49,12 +53,18 @@ def add_preference(
 def add_boundary(
     customer_id: int, kind: BoundaryKind, text: str, after: time | None, *, actor_id: int, now: datetime
 ) -> Boundary:
-    """What the customer refused. Kept and obeyed from this moment."""
+    """What the customer refused. Kept and obeyed from this moment; said a second time, it counts as confirmed."""
+    hold(customer_id)
+    for known in db.session.scalars(
+        select(Boundary).where(Boundary.customer_id == customer_id, Boundary.kind == kind, Boundary.ended_at.is_(None))
+    ):
+        if (known.text.casefold(), known.after) == (text.casefold(), after if kind is NO_CALLS_AFTER else None):
+            return confirm(known, actor_id=actor_id, now=now)
     boundary = Boundary(
         customer_id=customer_id,
         kind=kind,
         text=text,
-        after=after if kind is BoundaryKind.NO_CALLS_AFTER else None,
+        after=after if kind is NO_CALLS_AFTER else None,
         created_at=now,
         confirmed_at=now,
         created_by_id=actor_id,
@@ -71,8 +81,7 @@ def confirm(known: Known, *, actor_id: int, now: datetime) -> Known:
 
 def correct_preference(old: Preference, text: str, category: str, *, actor_id: int, now: datetime) -> Preference:
     """A new row that names the old one. Raises Stale when somebody changed it meanwhile."""
-    in_force(old)
-    old.ended_at = now
+    end(old, now)
     new = Preference(
         customer_id=old.customer_id,
         text=text,
@@ -91,13 +100,12 @@ def correct_boundary(
     old: Boundary, kind: BoundaryKind, text: str, after: time | None, *, actor_id: int, now: datetime
 ) -> Boundary:
     """A new row that names the old one. Raises Stale when somebody changed it meanwhile."""
-    in_force(old)
-    old.ended_at = now
+    end(old, now)
     new = Boundary(
         customer_id=old.customer_id,
         kind=kind,
         text=text,
-        after=after if kind is BoundaryKind.NO_CALLS_AFTER else None,
+        after=after if kind is NO_CALLS_AFTER else None,
         evidence=old.evidence,
         created_at=now,
         confirmed_at=now,
@@ -108,8 +116,7 @@ def correct_boundary(
 
 
 def remove(known: Known, *, actor_id: int, now: datetime) -> Known:
-    in_force(known)
-    known.ended_at = now
+    end(known, now)
     _record("removed", known, actor_id, now)
     return known
 
@@ -127,7 +134,31 @@ def restore(known: Known, *, actor_id: int, now: datetime) -> Known:
 
 def in_force(known: Preference | Boundary) -> None:
     if known.ended_at is not None:
-        raise Stale("Somebody changed or removed this meanwhile. Look at the list again; nothing was saved.")
+        raise Stale(GONE)
+
+
+def end(known: Preference | Boundary, now: datetime) -> None:
+    """Compare and swap: of two people who change one row at once, the second is told."""
+    model = type(known)
+    ended = db.session.execute(
+        update(model)
+        .where(model.id == known.id, model.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if ended.rowcount != 1:  # type: ignore[attr-defined]
+        raise Stale(GONE)
+    set_committed_value(known, "ended_at", now)
+
+
+def hold(customer_id: int) -> None:
+    """Let nobody else write about this customer until the commit, so that a double click adds one row."""
+    db.session.execute(
+        update(Customer)
+        .where(Customer.id == customer_id)
+        .values(updated_at=Customer.updated_at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _added(known: Known, actor_id: int, now: datetime, change: str = "added") -> Known:
@@ -145,7 +176,12 @@ def _record(change: str, known: Preference | Boundary, actor_id: int, now: datet
 
 
 def open_complaint(customer_id: int, text: str, *, actor_id: int, now: datetime) -> Complaint:
-    """Write a complaint down. From now on it stands above everything and silences delight."""
+    """Write a complaint down, once. From now on it stands above everything and silences delight."""
+    hold(customer_id)
+    still_open = (Complaint.customer_id == customer_id, Complaint.state == ComplaintState.OPEN)
+    for complaint in db.session.scalars(select(Complaint).where(*still_open)):
+        if complaint.text.casefold() == text.casefold():
+            return complaint
     complaint = Complaint(customer_id=customer_id, text=text, opened_at=now)
     db.session.add(complaint)
     db.session.flush()
@@ -154,8 +190,13 @@ def open_complaint(customer_id: int, text: str, *, actor_id: int, now: datetime)
 
 
 def settle_complaint(complaint: Complaint, *, actor_id: int, now: datetime) -> Complaint:
-    if complaint.state is ComplaintState.OPEN:
-        complaint.state, complaint.settled_at, complaint.settled_by_id = ComplaintState.SETTLED, now, actor_id
+    """Settled is settled: of two people who say so at once, one is recorded."""
+    settled = db.session.execute(
+        update(Complaint)
+        .where(Complaint.id == complaint.id, Complaint.state == ComplaintState.OPEN)
+        .values(state=ComplaintState.SETTLED, settled_at=now, settled_by_id=actor_id)
+    )
+    if settled.rowcount == 1:  # type: ignore[attr-defined]
         record_event(
             "complaint.settled",
             Topic.TALK,
@@ -165,6 +206,13 @@ def settle_complaint(complaint: Complaint, *, actor_id: int, now: datetime) -> C
             at=now,
         )
     return complaint
+
+
+def show_all_contacts(customer: Customer, *, actor_id: int, now: datetime) -> None:
+    """The form for editing shows every address and number: that it was opened is on record."""
+    record_event(
+        "contact.all_shown", Topic.ACCESS, subject=customer, customer_id=customer.id, actor_id=actor_id, at=now
+    )
 
 
 def show_contact(detail: Email | Phone, *, actor_id: int, now: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from console.auth.models import User
@@ -30,7 +30,7 @@ from console.web import today, zone
 
 
 def customer_with_contacts(customer_id: int) -> Customer | None:
-    """A customer with account, e-mails, phones and external ids, in one statement."""
+    """A customer with account, e-mails, phones, external ids and open complaints, in one statement."""
     return (
         db.session.scalars(
             select(Customer)
@@ -40,6 +40,7 @@ def customer_with_contacts(customer_id: int) -> Customer | None:
                 joinedload(Customer.emails),
                 joinedload(Customer.phones),
                 joinedload(Customer.external_ids),
+                joinedload(Customer.open_complaints),
             )
         )
         .unique()
@@ -97,22 +98,22 @@ class Glance:
 
 
 def glance(customer_id: int, now: datetime) -> Glance:
-    counted = Order.status != OrderStatus.CANCELLED
-    year = Order.placed_at > now - timedelta(days=365)
+    """Orders that were not cancelled, refunds not counted as orders but taken off what was spent."""
     rows = db.session.execute(
         select(
             Order.total_currency,
-            func.count(Order.id),
+            func.count(Order.id).filter(Order.total_minor > 0),
             func.max(Order.placed_at),
-            func.sum(Order.total_minor).filter(or_(year, Order.placed_at.is_(None))),
+            func.sum(Order.total_minor).filter(Order.placed_at > now - timedelta(days=365)),
         )
-        .where(Order.customer_id == customer_id, counted)
+        .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED)
         .group_by(Order.total_currency)
+        .order_by(Order.total_currency)
     ).all()
     return Glance(
         orders=sum(row[1] for row in rows),
         last_order_at=max((row[2] for row in rows if row[2]), default=None),
-        spent=[Money(int(row[3] or 0), row[0]) for row in rows],
+        spent=[Money(int(row[3]), row[0]) for row in rows if row[3]],
     )
 
 
@@ -129,23 +130,19 @@ def recent_orders(customer_id: int, limit: int = 20) -> list[Order]:
     )
 
 
-WATCHED = (
-    "interaction.closed",
-    "web.cart_abandoned",
-    "promise.made",
-    "promise.kept",
-    "promise.released",
-    "survey.answered",
-)
+WATCHED = ("interaction.closed", "web.cart_abandoned", "survey.answered")
+PROMISES = ("promise.made", "promise.kept", "promise.released")
 
 
-def facts_for(customer: Customer, complaints: Sequence[Complaint], trade: Glance, now: datetime) -> Facts:
+def facts_for(
+    customer: Customer, complaints: Sequence[Complaint], broken: Sequence[Pledge], trade: Glance, now: datetime
+) -> Facts:
     """What signals are made of: two statements besides what is given."""
     events = db.session.scalars(
         select(Event)
         .where(
             Event.customer_id == customer.id,
-            Event.topic.in_((Topic.TALK, Topic.SIGNAL, Topic.NOTE)),
+            Event.topic.in_((Topic.TALK, Topic.SIGNAL)),
             Event.kind.in_(WATCHED),
             Event.at > now - timedelta(days=90),
         )
@@ -169,7 +166,7 @@ def facts_for(customer: Customer, complaints: Sequence[Complaint], trade: Glance
         arrivals=[Arrival(row[0], row[1], row[2], local_day(row[3])) for row in deliveries if row[2]],
         talks=[Talk(e.subject_id or 0, e.at, e.data.get("resolved")) for e in events if e.kind == "interaction.closed"],
         carts=[Cart(e.subject_id or 0, e.at) for e in events if e.kind == "web.cart_abandoned"],
-        promises=broken_promises(events, now),
+        promises=broken,
         order_count=trade.orders,
         last_order_at=trade.last_order_at,
         customer_since=customer.customer_since,
@@ -178,20 +175,27 @@ def facts_for(customer: Customer, complaints: Sequence[Complaint], trade: Glance
     )
 
 
-def broken_promises(events: Sequence[Event], now: datetime) -> list[Pledge]:
-    """Promises past their time that nobody kept or released."""
-    settled = {event.subject_id for event in events if event.kind in ("promise.kept", "promise.released")}
+def broken_promises(customer_id: int, now: datetime) -> list[Pledge]:
+    """Promises past their time that nobody kept or released, as the record tells: one statement."""
+    events = db.session.scalars(
+        select(Event)
+        .where(Event.customer_id == customer_id, Event.topic == Topic.NOTE, Event.kind.in_(PROMISES))
+        .order_by(Event.at.desc(), Event.id.desc())
+        .limit(500)
+    ).all()
+    settled = {event.subject_id for event in events if event.kind != "promise.made"}
     made = [event for event in events if event.kind == "promise.made" and event.subject_id not in settled]
     due = [(event, datetime.fromisoformat(event.data["due_at"])) for event in made if event.data.get("due_at")]
     return [Pledge(event.subject_id or 0, moment) for event, moment in due if moment < now]
 
 
 def signals_for(customer_id: int, now: datetime) -> list[Signal]:
-    """The customer's signals, failures first: five statements. An unknown customer has none."""
+    """The customer's signals, failures first: six statements. An unknown customer has none."""
     customer = db.session.get(Customer, customer_id)
     if customer is None:
         return []
-    facts = facts_for(customer, open_complaints(customer_id), glance(customer_id, now), now)
+    complaints, broken = open_complaints(customer_id), broken_promises(customer_id, now)
+    facts = facts_for(customer, complaints, broken, glance(customer_id, now), now)
     return signals(facts, now=now, today=today())
 
 

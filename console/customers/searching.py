@@ -77,7 +77,7 @@ def find(text: str, limit: int = 8) -> list[Hit]:
 def by_key(typed: str) -> list[Hit]:
     """Whoever has exactly this key, or a phone that ends so, or an e-mail that begins so."""
     rows = db.session.execute(union_all(*key_queries(typed)))
-    return [Hit(row.customer_id, row.how, masked(row.how, row.matched), Likeness(row.likeness)) for row in rows]
+    return [Hit(row.customer_id, row.how, row.matched, Likeness(row.likeness)) for row in rows]
 
 
 def key_queries(typed: str) -> list[Select[Any]]:
@@ -278,7 +278,7 @@ def carrying(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 def ranked(hits: Sequence[Hit], limit: int) -> list[Hit]:
-    """The best hit of each customer, best first; names are filled in."""
+    """The best hit of each customer, best first; contact details are masked, names filled in."""
     best: dict[int, Hit] = {}
     for hit in hits:
         if (known := best.get(hit.customer_id)) is None or nearness(hit) < nearness(known):
@@ -291,7 +291,7 @@ def ranked(hits: Sequence[Hit], limit: int) -> list[Hit]:
         return (*nearness(hit), LONG_AGO - heard, -hit.customer_id)
 
     chosen = sorted((hit for hit in best.values() if hit.customer_id in people), key=order)[:limit]
-    return [replace(hit, matched=hit.matched or named(people[hit.customer_id])) for hit in chosen]
+    return [replace(hit, matched=masked(hit.how, hit.matched) or named(people[hit.customer_id])) for hit in chosen]
 
 
 def last_heard_of(customer_ids: Sequence[int]) -> Select[Any]:

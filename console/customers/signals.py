@@ -49,7 +49,8 @@ class Signal:
 
     @property
     def is_failure(self) -> bool:
-        return self.kind.is_failure
+        """A talk again within two weeks is a failure only when the one before left something unsolved."""
+        return self.kind.is_failure and self.evidence.get("unsolved", True)
 
 
 @dataclass(frozen=True)
@@ -157,19 +158,20 @@ def late(arrivals: Sequence[Arrival], now: datetime, today: date) -> list[Signal
 
 
 def repeated(talks: Sequence[Talk], now: datetime) -> list[Signal]:
-    """The customer came back within two weeks of a talk that did not solve it."""
+    """The customer came back within two weeks of a talk."""
     recent = [talk for talk in talks if now - talk.at <= REPEAT_WINDOW]
-    if not any(talk.resolved is False for talk in recent):
+    if not recent:
         return []
+    unsolved = any(talk.resolved is False for talk in recent)
     number = len(recent) + 1
     ordinal = {2: "2nd", 3: "3rd"}.get(number, f"{number}th")
     return [
         Signal(
             SignalKind.REPEAT_INTERACTION,
             f"{ordinal} talk in 14 days",
-            f"this is the {ordinal} talk in two weeks, and it was not solved before",
+            f"this is the {ordinal} talk in two weeks" + (", and it was not solved before" if unsolved else ""),
             recent[0].at,
-            {"interactions": [talk.id for talk in recent]},
+            {"interactions": [talk.id for talk in recent], "unsolved": unsolved},
         )
     ]
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import aliased
 from console.auth.models import User
 from console.db import Base, db
 from console.events import Event, Topic
+from console.web import LARGEST_ID
 
 PAGE = 25
 
@@ -61,9 +62,12 @@ class Cursor:
         """Raises ValueError for anything that is not a cursor."""
         micros, _, number = text.partition("-")
         try:
-            return cls(datetime.fromtimestamp(int(micros) / 1_000_000, UTC), int(number))
+            cursor = cls(datetime.fromtimestamp(int(micros) / 1_000_000, UTC), int(number))
         except (OverflowError, OSError) as error:
             raise ValueError(f"{text!r} is not a place in a timeline") from error
+        if not 0 <= cursor.id <= LARGEST_ID:
+            raise ValueError(f"{text!r} is not a place in a timeline")
+        return cursor
 
 
 @dataclass(frozen=True)

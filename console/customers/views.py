@@ -12,17 +12,17 @@ from sqlalchemy.orm import joinedload, selectinload
 
 import console.customers.lines  # noqa: F401  tells the timeline how this domain's events read
 from console.auth.permissions import Permission, requires
-from console.customers.editing import change_customer, create_customer
+from console.customers.editing import already_known, change_customer, create_customer
 from console.customers.forms import CustomerForm
 from console.customers.models import Customer, Email, Order, Phone
-from console.customers.profile import show_contact
+from console.customers.profile import show_all_contacts, show_contact
 from console.customers.queries import customer_with_contacts, hits_with_customers, recent_orders, recently_changed
 from console.customers.searching import find
 from console.customers.timeline import Cursor, timeline
 from console.db import db, utc_now
 from console.errors import Stale
 from console.events import Topic
-from console.web import render_page_or_partial
+from console.web import id_argument, render_page_or_partial
 
 bp = Blueprint("customers", __name__, url_prefix="/customers")
 
@@ -41,7 +41,7 @@ TOPICS = [
 @bp.get("")
 @requires(Permission.SEE_CUSTOMER)
 def index() -> ResponseReturnValue:
-    before = request.args.get("before", type=int)
+    before = id_argument("before")
     customers = list(db.session.scalars(recently_changed(before, LISTED + 1)).unique())
     older = customers[LISTED - 1].id if len(customers) > LISTED else None
     return render_template("customers/index.html", customers=customers[:LISTED], older=older, before=before)
@@ -71,21 +71,28 @@ def typeahead() -> ResponseReturnValue:
 @requires(Permission.EDIT_CUSTOMER)
 def create() -> ResponseReturnValue:
     form = CustomerForm(data=prefilled(request.args.get("q", ""))) if request.method == "GET" else CustomerForm()
+    known: list[Customer] = []
     if form.validate_on_submit():
-        customer = create_customer(form.details(), actor_id=current_user.id, now=utc_now())
-        db.session.commit()
-        flash(f"{customer.name} is known from now on", "good")
-        return redirect(url_for("assist.workspace", customer_id=customer.id), code=303)
-    return make_response(
-        render_template("customers/form.html", form=form, customer=None), 422 if form.is_submitted() else 200
-    )
+        known = [] if "anyway" in request.form else already_known(form.details())
+        if not known:
+            customer = create_customer(form.details(), actor_id=current_user.id, now=utc_now())
+            db.session.commit()
+            flash(f"{customer.name} is known from now on", "good")
+            return redirect(url_for("assist.workspace", customer_id=customer.id), code=303)
+    page = render_template("customers/form.html", form=form, customer=None, known=known)
+    return make_response(page, 422 if form.is_submitted() else 200)
 
 
 @bp.route("/<int:customer_id>/edit", methods=["GET", "POST"])
 @requires(Permission.EDIT_CUSTOMER)
 def edit(customer_id: int) -> ResponseReturnValue:
     customer = customer_with_contacts(customer_id) or abort(404)
-    form = CustomerForm() if request.method == "POST" else CustomerForm.of(customer)
+    if request.method == "POST":
+        form = CustomerForm()
+    else:
+        form = CustomerForm.of(customer)
+        show_all_contacts(customer, actor_id=current_user.id, now=utc_now())
+        db.session.commit()
     stale = None
     if form.validate_on_submit():
         try:
@@ -94,6 +101,7 @@ def edit(customer_id: int) -> ResponseReturnValue:
             )
         except Stale as error:
             stale = str(error)
+            db.session.refresh(customer)
             form.seen.data = customer.updated_at.isoformat()
         else:
             db.session.commit()

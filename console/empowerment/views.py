@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
 def history(role: str) -> ResponseReturnValue:
     """Who changed what, when and why, newest first."""
     rows = list(rules.history(known(role)))
-    pairs = list(zip(rows, [*rows[1:], None], strict=True))[: rules.HISTORY]
+    pairs = list(zip(rows, [*rows[1:], None], strict=False))[: rules.HISTORY]
     return render_page_or_partial(
         "empowerment/history.html",
         "empowerment/_history.html",

@@ -19,7 +19,7 @@ from console.gestures.catalogue import on_offer
 from console.gestures.kinds import Occasion
 from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, Suggestion
 from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation
-from console.gestures.suggesting import MODEL, suggest
+from console.gestures.suggesting import MODEL, suggest, suits_the_moment
 from console.gestures.usage import usage_of
 from console.interactions.handling import live_with
 from console.money import Money
@@ -40,6 +40,7 @@ class Counsel:
     room: Money
     versions: dict[int, GestureVersion]  # by id, in the catalogue's order
     interaction_id: int | None  # the one going on
+    fitting: list[GestureVersion]  # nothing speaks against them now, however weakly they suit
 
     @property
     def left_today(self) -> Money:
@@ -82,8 +83,9 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         history=history_of(customer.id),
     )
     advice = suggest([as_candidate(version) for version in versions], situation)
+    fitting = [version for version in versions if suits_the_moment(as_candidate(version), situation)]
     by_id = {version.id: version for version in versions}
-    return Counsel(advice, limits, usage, space, by_id, interaction.id if interaction else None)
+    return Counsel(advice, limits, usage, space, by_id, interaction.id if interaction else None, fitting)
 
 
 def occasion_now(customer_id: int, now: datetime) -> Occasion:
@@ -113,16 +115,12 @@ def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime)
 
 
 def alternative(cost: Money, found: Counsel) -> GestureVersion | None:
-    """The best that still fits: the first suggestion, else the dearest gesture that costs no more than the refused."""
+    """The best that still fits: the first suggestion, else the dearest of the others that costs no more."""
     if found.advice.items:
         return found.versions[found.advice.items[0].candidate.version_id]
     if found.advice.silence is not Silence.NOTHING_FITS:
         return None
-    fitting = [
-        version
-        for version in found.versions.values()
-        if version.cost <= min(found.room, cost) and found.advice.occasion.value in version.occasions
-    ]
+    fitting = (version for version in found.fitting if version.cost <= cost)
     return max(fitting, key=lambda version: (version.cost_minor, -version.id), default=None)
 
 

@@ -102,7 +102,7 @@ def done(customer_id: int, entry: LedgerEntry) -> ResponseReturnValue:
     if not wants_partial():
         flash(f"{TOLD.get(entry.state, entry.state.label)}.", "give")
         return redirect(url_for("gestures.panel", customer_id=customer_id), code=303)
-    response = show(customer_or_404(customer_id))
+    response = show(customer_or_404(customer_id), focus="hold" if entry.is_held else "label")
     response.headers["HX-Trigger"] = json.dumps(
         {"timelineChanged": {}, "toast": {"kind": "give", "title": TOLD.get(entry.state, entry.state.label)}}
     )
@@ -115,8 +115,13 @@ def later(busy: Busy) -> Response:
     return response
 
 
-def show(customer: Customer, status: int = 200, refusal: OverLimit | None = None, problem: str = "") -> Response:
-    """The panel; with a refusal it names every limit and the best that still fits."""
+def show(
+    customer: Customer, status: int = 200, refusal: OverLimit | None = None, problem: str = "", focus: str = ""
+) -> Response:
+    """The panel; with a refusal it names every limit and the best that still fits.
+
+    `focus` is where the keyboard goes after an act, because the button that was pressed is gone: hold or label.
+    """
     if not allowed(current_user, Permission.OFFER_GESTURE):
         return render_page_or_partial(
             "gestures/panel.html", "gestures/_panel.html", status, customer=customer, found=None, holds=[]
@@ -139,6 +144,7 @@ def show(customer: Customer, status: int = 200, refusal: OverLimit | None = None
         reasons=why_refused(refusal, customer.called) if refusal else [],
         instead=instead,
         problem=problem,
+        focus=focus,
         new_key=lambda: str(uuid4()),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -70,20 +71,20 @@ def interaction_columns(row: Values, customer: int, orders: dict[str, Any], agen
 
 
 def history(wanted: Sequence[Values], saved: Sequence[Saved]) -> list[Happened]:
-    return [
-        Happened(
-            "interaction.closed",
-            Topic.TALK,
-            at,
-            values["customer_id"],
-            talk.id,
-            actor_id=values.get("agent_id"),
-            data={"channel": values["channel"]},
-        )
-        for values, talk in zip(wanted, saved, strict=True)
-        if talk.outcome is not Outcome.UNCHANGED
-        and (at := values.get("ended_at") or values.get("started_at")) is not None
-    ]
+    happened: list[Happened] = []
+    for values, talk in zip(wanted, saved, strict=True):
+        at = values.get("ended_at") or values.get("started_at")
+        if talk.outcome is Outcome.UNCHANGED or at is None:
+            continue
+        told = {"channel": values["channel"], "resolved": values.get("resolved")}
+        happened.append(about("interaction.closed", Topic.TALK, at, values, talk, told))
+        if values.get("csat") is not None:
+            happened.append(about("survey.answered", Topic.SIGNAL, at, values, talk, {"score": values["csat"]}))
+    return happened
+
+
+def about(kind: str, topic: Topic, at: datetime, values: Values, talk: Saved, data: dict[str, Any]) -> Happened:
+    return Happened(kind, topic, at, values["customer_id"], talk.id, actor_id=values.get("agent_id"), data=data)
 
 
 def write_utterances(rows: Sequence[Values], run: Run) -> list[Result]:

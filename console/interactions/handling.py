@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from console.db import db
@@ -40,7 +41,13 @@ def live_of(agent_id: int) -> list[Interaction]:
 
 def live_with(customer_id: int, agent_id: int) -> Interaction | None:
     """The agent's own interaction with this customer that is still going on."""
-    return next((one for one in reversed(live_of(agent_id)) if one.customer_id == customer_id), None)
+    return db.session.scalars(
+        select(Interaction).where(
+            Interaction.agent_id == agent_id,
+            Interaction.customer_id == customer_id,
+            Interaction.state == InteractionState.LIVE,
+        )
+    ).first()
 
 
 def open_interaction(customer_id: int, agent_id: int, channel: Channel, *, now: datetime) -> Interaction:
@@ -48,8 +55,11 @@ def open_interaction(customer_id: int, agent_id: int, channel: Channel, *, now: 
     if interaction := live_with(customer_id, agent_id):
         return interaction
     interaction = Interaction(customer_id=customer_id, agent_id=agent_id, channel=channel, started_at=now)
-    db.session.add(interaction)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(interaction)
+    except IntegrityError:  # the other half of a double click was first
+        return live_with(customer_id, agent_id) or open_interaction(customer_id, agent_id, channel, now=now)
     record_event(
         "interaction.opened", Topic.ACCESS, subject=interaction, customer_id=customer_id, actor_id=agent_id, at=now
     )
@@ -58,7 +68,7 @@ def open_interaction(customer_id: int, agent_id: int, channel: Channel, *, now: 
 
 def say(interaction: Interaction, speaker: Speaker, text: str, *, now: datetime) -> Utterance:
     """Add a turn. Raises Stale when the interaction is closed."""
-    still_live(interaction)
+    hold(interaction)
     last = db.session.scalar(select(func.max(Utterance.position)).where(Utterance.interaction_id == interaction.id))
     utterance = Utterance(
         interaction_id=interaction.id,
@@ -73,7 +83,7 @@ def say(interaction: Interaction, speaker: Speaker, text: str, *, now: datetime)
 
 def wrap_up(interaction: Interaction, how: WrapUp, *, actor_id: int, now: datetime) -> Interaction:
     """Close it. Raises Stale when it is closed already."""
-    still_live(interaction)
+    hold(interaction)
     interaction.state = InteractionState.CLOSED
     interaction.ended_at = now
     interaction.wrap_up_code, interaction.resolved = how.code, how.resolved
@@ -91,8 +101,15 @@ def wrap_up(interaction: Interaction, how: WrapUp, *, actor_id: int, now: dateti
     return interaction
 
 
-def still_live(interaction: Interaction) -> None:
-    if interaction.state is not InteractionState.LIVE:
+def hold(interaction: Interaction) -> None:
+    """Let nobody else write to it until the commit. Raises Stale when it is closed."""
+    held = db.session.execute(
+        update(Interaction)
+        .where(Interaction.id == interaction.id, Interaction.state == InteractionState.LIVE)
+        .values(state=InteractionState.LIVE)
+        .execution_options(synchronize_session=False)
+    )
+    if held.rowcount != 1:  # type: ignore[attr-defined]
         raise Stale("This talk was wrapped up meanwhile. Start a new one to go on.")
 
 

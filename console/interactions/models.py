@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from console.auth.models import User
@@ -69,7 +69,16 @@ class Interaction(Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         Index(None, "customer_id", "started_at"),
-        Index(None, "agent_id", "state"),
+        # One live talk of an agent with a customer, whatever is clicked twice.
+        Index(
+            "ux_interactions_live",
+            "agent_id",
+            "customer_id",
+            unique=True,
+            sqlite_where=text("state = 'live'"),
+            postgresql_where=text("state = 'live'"),
+        ),
+        Index(None, "agent_id", "state", "id"),  # what an agent has going on, and had last
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))

@@ -49,6 +49,24 @@ def show(interaction_id: int) -> ResponseReturnValue:
     )
 
 
+@bp.get("/customers/<int:customer_id>/undated-interactions")
+@requires(Permission.SEE_CUSTOMER)
+def undated(customer_id: int) -> ResponseReturnValue:
+    """Talks whose source knew no day: they have no place on the timeline."""
+    talks = db.session.scalars(
+        select(Interaction)
+        .where(Interaction.customer_id == customer_id, Interaction.started_at.is_(None))
+        .order_by(Interaction.id.desc())
+        .limit(50)
+    ).all()
+    return render_page_or_partial(
+        "interactions/undated.html",
+        "interactions/_undated.html",
+        talks=talks,
+        customer=db.get_or_404(Customer, customer_id),
+    )
+
+
 @bp.post("/interactions/<int:interaction_id>/utterances")
 @requires(Permission.HANDLE_INTERACTION)
 def utter(interaction_id: int) -> ResponseReturnValue:

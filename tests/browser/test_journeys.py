@@ -54,7 +54,7 @@ def test_sales_staff_record_a_note_on_a_phone(open_as: Open) -> None:
     page.get_by_role("link", name="Rosalind").first.click()
     page.get_by_label("Note").first.fill("Loves the new Quince candle, her niece visits on Friday.")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").first).to_contain_text("Note")
+    expect(page.get_by_role("status").first).to_contain_text("Saved to Rosalind")
     page = open_as("agent")
     find(page, "rosalind")
     page.get_by_role("option").first.click()
@@ -72,6 +72,7 @@ def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
 def put_in_force(page: Page, amount: str) -> None:
     page.get_by_role("link", name="Change the limits of agents").click()
     page.get_by_label("A gesture", exact=True).fill(amount)
+    page.get_by_label("Why").fill("Trying it out")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("main")).to_contain_text(f"£{amount} a gesture")
 
@@ -98,6 +99,8 @@ def test_everything_is_reached_by_keyboard(open_as: Open) -> None:
     page.keyboard.type("gift cards")
     expect(page.get_by_role("dialog").get_by_role("option").first).to_be_visible()
     page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("h")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")

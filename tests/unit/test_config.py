@@ -12,6 +12,11 @@ from console.config import ROOT, BadSetting, Settings
     [
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "postgresql://user@host/"),
+        ("SECRET_KEY", "x"),
+        ("EMBEDDING_MODEL", "/no/such/folder"),
+        ("DATA_DIR", "/dev/null/here"),
         ("DEFAULT_CURRENCY", "XYZ"),
         ("DEFAULT_REGION", "Britain"),
         ("TIME_ZONE", "Mars/Base"),
@@ -30,7 +35,7 @@ from console.config import ROOT, BadSetting, Settings
 )
 def test_a_bad_value_is_refused_with_the_settings_name(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=name):
-        Settings.from_environment({"DATA_DIR": str(tmp_path), name: value})
+        Settings.from_environment({"DATA_DIR": str(tmp_path)} | {name: value})
 
 
 @pytest.mark.parametrize("given", ["postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg://u@h/d"])

@@ -51,14 +51,20 @@ def test_what_is_still_on_its_way_is_told_before_what_has_come() -> None:
     [
         ([Talk(1, ago(3), False)], "2nd talk in 14 days"),
         ([Talk(2, ago(1), True), Talk(1, ago(3), False)], "3rd talk in 14 days"),
-        ([Talk(1, ago(3), True)], None),  # solved
-        ([Talk(1, ago(3), None)], None),  # nobody said that it was not
+        ([Talk(1, ago(3), True)], "2nd talk in 14 days"),
+        ([Talk(1, ago(3), None)], "2nd talk in 14 days"),
         ([Talk(1, ago(15), False)], None),
         ([Talk(n, ago(1), False) for n in range(4)], "5th talk in 14 days"),
     ],
 )
-def test_a_repeat_follows_an_unsolved_talk_within_two_weeks(talks: list[Talk], title: str | None) -> None:
+def test_a_repeat_follows_a_talk_within_two_weeks(talks: list[Talk], title: str | None) -> None:
     assert told(Facts(talks=talks)).get(SignalKind.REPEAT_INTERACTION) == title
+
+
+@pytest.mark.parametrize(("resolved", "failure"), [(False, True), (True, False), (None, False)])
+def test_a_repeat_is_a_failure_only_when_something_was_left_unsolved(resolved: bool | None, failure: bool) -> None:
+    (found,) = signals(Facts(talks=[Talk(1, ago(3), resolved)]), now=NOW, today=TODAY)
+    assert found.is_failure == failure
 
 
 def test_a_basket_is_forgotten_once_something_is_bought() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from console.customers.models import Customer, Email
+from console.customers.models import Customer, Email, Phone
 from console.db import utc_now
 from console.events import Event
 from tests.conftest import HTMX
@@ -141,3 +142,42 @@ def test_an_order_of_somebody_else_is_not_found(agent: FlaskClient, session: Ses
     session.commit()
     assert agent.get(f"/customers/{omar.id}/orders/{order.id}").status_code == 200
     assert agent.get(f"/customers/{isla.id}/orders/{order.id}").status_code == 404
+
+
+def test_what_the_edit_form_shows_can_be_saved_as_it_is(agent: FlaskClient, session: Session) -> None:
+    customer = make_customer(session, "Omar", "Khan", emails=("a@mailbox.example",), phones=("+447700900123",))
+    session.commit()
+    page = agent.get(f"/customers/{customer.id}/edit").text
+    fields = dict(re.findall(r'<input[^>]*?name="(\w+)"[^>]*?value="([^"]*)"', page))
+    fields |= dict(re.findall(r'<textarea[^>]*?name="(\w+)"[^>]*>\r?\n?([^<]*)</textarea>', page))
+    assert fields["emails"].strip() == "a@mailbox.example"
+    assert agent.post(f"/customers/{customer.id}/edit", data=fields | {"tier": "standard"}).status_code == 303
+    assert session.scalars(select(Phone.number)).all() == ["+447700900123"]
+    kinds = session.scalars(select(Event.kind).order_by(Event.id)).all()
+    assert kinds == ["contact.all_shown", "customer.changed"]
+
+
+def test_somebody_with_a_known_phone_is_asked_about_first(agent: FlaskClient, session: Session) -> None:
+    make_customer(session, "Omar", "Khan", phones=("+447700900123",))
+    session.commit()
+    data = {"first_name": "Umar", "tier": "standard", "phones": "07700 900123"}
+    asked = agent.post("/customers/new", data=data)
+    assert asked.status_code == 422
+    assert "Omar Khan" in asked.text
+    assert len(stored(session)) == 1
+    assert agent.post("/customers/new", data=data | {"anyway": "1"}).status_code == 303
+    assert len(stored(session)) == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["/customers?before={n}", "/customers?before=-{n}", "/customers/1/timeline?before=0-{n}"]
+)
+def test_numbers_that_no_database_takes_find_nothing(agent: FlaskClient, session: Session, path: str) -> None:
+    make_customer(session)
+    session.commit()
+    assert agent.get(path.format(n="9" * 30)).status_code in (200, 404)
+
+
+def test_a_birthday_of_many_digits_is_a_mistake_like_any_other(agent: FlaskClient) -> None:
+    data = OMAR | {"birth_day": "9" * 30, "birth_month": "5"}
+    assert agent.post("/customers/new", data=data).status_code == 422

@@ -90,7 +90,7 @@ def throttled(app_with: AppWith) -> Iterator[FlaskClient]:
 def test_too_many_tries_are_told_when_to_come_back(throttled: FlaskClient, headers: dict[str, str]) -> None:
     attempts = throttled.application.config["SIGN_IN_ATTEMPTS"]
     for _ in range(attempts):
-        assert throttled.post("/login").status_code == 200
+        assert throttled.post("/login").status_code == 422
     response = throttled.post("/login", headers=headers)
     check(response, 429, "Wait a little, then try again", headers)
     assert int(response.headers["Retry-After"]) >= 1

@@ -37,7 +37,7 @@ from notes.models import Note, NoteKind, NoteRevision
 from tests.factories import make_user
 from tests.factories_import import counts, csv_file, rejected, run_import, text_file
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("in_app")
 
 CUSTOMERS = ["external_id", "first_name", "last_name", "email", "phone"]
 ANNA = ["c1", "Anna", "Zielińska", "Anna@Shop.example", "07700 900123"]
@@ -60,7 +60,7 @@ def history() -> list[tuple[str, datetime]]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, context: None) -> Path:
+def shop(tmp_path: Path, in_app: None) -> Path:
     """A folder, and two customers in the database."""
     run_import("customers", csv_file(tmp_path, "customers.csv", CUSTOMERS, ANNA, BEN))
     return tmp_path
@@ -232,7 +232,10 @@ def test_conversations_with_their_words(shop: Path) -> None:
         InteractionState.CLOSED,
     )
     assert (second.customer_id, second.started_at, third.order_id) == (first.customer_id, None, None)
-    assert history()[-1] == ("interaction.closed", datetime(2024, 6, 1, 10, tzinfo=UTC))
+    at = datetime(2024, 6, 1, 10, tzinfo=UTC)
+    assert history()[-2:] == [("interaction.closed", at), ("survey.answered", at)]
+    closed, scored = rows(Event)[-2:]
+    assert (closed.data["resolved"], scored.data["score"]) == (True, 4)
     assert counts(run_import("interactions", talks)) == (0, 0, 3, 2)
     words = csv_file(
         shop, "w.csv", ["interaction", "position", "speaker", "text"],

@@ -15,7 +15,7 @@ from console.events import Event
 from console.interactions.models import Interaction, Utterance
 from tests.factories_import import SHARED, counts, needs_shared, run_import
 
-pytestmark = [pytest.mark.usefixtures("context"), needs_shared]
+pytestmark = [pytest.mark.usefixtures("in_app"), needs_shared]
 
 
 def number_of(model: Any) -> int:

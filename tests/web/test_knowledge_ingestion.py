@@ -19,7 +19,7 @@ from knowledge.reading import LARGEST
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "helpdocs"
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("in_app")
 
 
 @pytest.fixture

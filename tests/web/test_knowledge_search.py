@@ -231,7 +231,8 @@ from console.app import create_app
 from console.config import Settings
 from knowledge.searching import search
 app = create_app(Settings.from_environment({{
-    "DATABASE_URL": {database_url!r}, "SECRET_KEY": "x", "EMBEDDING_MODEL": "none", "DATA_DIR": "/tmp"}}))
+    "DATABASE_URL": {database_url!r}, "SECRET_KEY": "for this test alone",
+    "EMBEDDING_MODEL": "none", "DATA_DIR": "/tmp"}}))
 with app.app_context():
     for _ in range(2):
         print(len(search("zebra").results), flush=True)

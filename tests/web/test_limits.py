@@ -47,7 +47,7 @@ def test_limits_read_as_a_sentence_for_each_role(session: Session, sign_in: Sign
     )
     assert "Nothing is set for supervisors yet, so they may give nothing." in page
     assert "These are yours" in page
-    assert "Change the limits" not in page
+    assert "the limits of agents" not in page
 
 
 def test_a_change_is_a_new_version_with_who_when_and_what(session: Session, sign_in: SignIn) -> None:

@@ -102,8 +102,8 @@ def test_a_place_that_was_made_up_is_refused(client: FlaskClient) -> None:
 def test_pages_follow_one_another_without_a_gap(sign_in: SignIn, session: Session) -> None:
     maya, customer, now = make_user(session), make_customer(session), utc_now()
     for number in range(65):
-        # Written in the same moment by threes: the id decides.
-        make_note(session, customer, maya, body=f"number {number:02}", written_at=now - timedelta(minutes=number // 3))
+        # Written in the same moment by sevens: the id decides.
+        make_note(session, customer, maya, body=f"number {number:02}", written_at=now - timedelta(minutes=number // 7))
     client = sign_in(maya)
     seen: list[str] = []
     address = "/notes?whose=mine"
@@ -114,7 +114,7 @@ def test_pages_follow_one_another_without_a_gap(sign_in: SignIn, session: Sessio
         address = more[1].replace("&amp;", "&") if more else ""
     assert len(seen) == 65
     assert set(seen) == {f"number {number:02}" for number in range(65)}
-    assert [int(body[-2:]) // 3 for body in seen] == sorted(int(body[-2:]) // 3 for body in seen)
+    assert [int(body[-2:]) // 7 for body in seen] == sorted(int(body[-2:]) // 7 for body in seen)
 
 
 def test_the_list_costs_the_same_however_long_it_is(sign_in: SignIn, session: Session) -> None:

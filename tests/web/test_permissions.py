@@ -24,7 +24,6 @@ FOREIGN = {
     "security.login",
     "security.logout",
     "security.change_password",
-    "security.verify",
 }
 NOBODY = 987_654_321  # no row has this id, so that a walk changes nothing
 

@@ -18,11 +18,11 @@ from console.db import db
 from console.events import Topic, record_event
 from tests.factories import make_customer, make_order
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("in_app")
 
 
 @pytest.fixture
-def known(context: None) -> dict[str, Customer]:
+def known(in_app: None) -> dict[str, Customer]:
     session: Any = db.session
     people = {
         "zofia": make_customer(session, "Zofia", "Zielińska", ("z.zielinska77@acme-corp.pl",), ("+447700900123",)),
@@ -142,7 +142,7 @@ def test_indexing_twice_changes_nothing(known: dict[str, Customer]) -> None:
 
 
 @pytest.fixture
-def statements(context: None) -> Iterator[list[str]]:
+def statements(in_app: None) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:

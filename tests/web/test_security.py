@@ -107,7 +107,7 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_words(app: Flask, 
     client = app.test_client()
     tries = [("maya@shop.example", "wrong"), ("nobody@shop.example", PASSWORD), ("gone@shop.example", PASSWORD)]
     answers = [enter(client, email=email, password=password) for email, password in tries]
-    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.status_code for answer in answers} == {422}
     shown = {re.sub(r'value="[^"]*"|autofocus\w*', "", answer.text.partition("<form")[2]) for answer in answers}
     assert len(shown) == 1
     assert 'class="alert bad"' in shown.pop()
@@ -123,7 +123,7 @@ def test_nonsense_does_not_sign_in(client: FlaskClient, maya: User, subtests: py
         ("a" * 5000, ""),
     ):
         with subtests.test(email=email[:20], password=password[:20]):
-            assert enter(client, email=email, password=password).status_code in (200, 400, 422)
+            assert enter(client, email=email, password=password).status_code in (400, 413, 422)
             assert not is_in(client)
 
 
@@ -226,7 +226,7 @@ def test_signing_in_never_leads_to_another_site(app: Flask, maya: User, subtests
             )
             # Refused with the form, or led to a page of ours. A browser reads a backslash as a slash.
             location = response.headers.get("Location", "").replace("\\", "/")
-            assert response.status_code in (200, 302)
+            assert response.status_code in (422, 302)
             assert urlsplit(urljoin("http://localhost/login", location)).netloc == "localhost"
 
 
@@ -256,3 +256,31 @@ def test_a_changed_password_is_recorded_and_signs_out_elsewhere(
 
 def test_no_page_tells_which_software_answers(client: FlaskClient) -> None:
     assert "X-Powered-By" not in client.get("/login").headers
+
+
+def test_right_passwords_do_not_use_up_the_tries(app_with: AppWith, maya: User) -> None:
+    app = app_with(RATELIMIT_ENABLED=True)
+    for _ in range(12):
+        assert enter(app.test_client()).status_code == 302
+    for _ in range(10):
+        assert enter(app.test_client(), password="wrong" * 3).status_code == 422
+    refused = enter(app.test_client(), password="wrong" * 3)
+    assert refused.status_code == 429
+    assert 60 < int(refused.headers["Retry-After"]) <= 900
+
+
+def test_the_old_password_cannot_be_guessed_for_ever(app_with: AppWith, maya: User) -> None:
+    client = app_with(RATELIMIT_ENABLED=True).test_client()
+    enter(client)
+    guess = {
+        "password": "wrong password",
+        "new_password": "a new passphrase",
+        "new_password_confirm": "a new passphrase",
+    }
+    assert {client.post("/change", data=guess).status_code for _ in range(10)} == {422}
+    assert client.post("/change", data=guess).status_code == 429
+
+
+def test_a_changed_secret_key_does_not_change_passwords(app_with: AppWith, maya: User) -> None:
+    app = app_with(SECRET_KEY="another key altogether", SECURITY_PASSWORD_SALT="another key altogether")
+    assert enter(app.test_client()).status_code == 302

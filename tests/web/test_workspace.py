@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import null, select
 from sqlalchemy.orm import Session
 
 from console.customers.models import Boundary, BoundaryKind, Complaint, Customer, Email, Preference, Provenance
+from console.customers.queries import signals_for
+from console.customers.signals import SignalKind
 from console.events import Event, Topic
 from console.interactions.models import Interaction, InteractionState
 from notes.models import Note, Promise
@@ -231,3 +235,84 @@ def test_somebody_elses_talk_is_not_found(sign_in: SignIn, session: Session, isl
     client = sign_in("agent")
     assert client.get(f"/interactions/{talk.id}/wrap-up").status_code == 404
     assert client.post(f"/interactions/{talk.id}/utterances", data={"speaker": "agent", "text": "x"}).status_code == 404
+
+
+def test_a_talk_whose_day_nobody_knows_is_listed_after_the_timeline(
+    sign_in: SignIn, session: Session, isla: Customer
+) -> None:
+    make_interaction(session, isla, started_at=null(), state=InteractionState.CLOSED, subject="Long ago")
+    session.commit()
+    client = sign_in("agent")
+    assert "undated-interactions" in client.get(f"/customers/{isla.id}").text
+    assert "Long ago" in client.get(f"/customers/{isla.id}/undated-interactions", headers=HTMX).text
+    assert "Long ago" in client.get(f"/customers/{isla.id}/undated-interactions").text
+
+
+def test_during_a_talk_the_page_still_costs_twelve_statements(
+    sign_in: SignIn, session: Session, isla: Customer
+) -> None:
+    client = sign_in("agent")
+    client.post(f"/customers/{isla.id}/interactions", data={"channel": "phone"})
+    assert int(client.get(f"/customers/{isla.id}").headers["X-Sql-Statements"]) <= 12
+
+
+def test_what_is_said_twice_is_kept_once(sign_in: SignIn, session: Session, isla: Customer) -> None:
+    client = sign_in("agent")
+    for _ in range(2):
+        client.post(f"/customers/{isla.id}/boundaries", data={"kind": "other", "text": "No scent"}, headers=HTMX)
+        client.post(f"/customers/{isla.id}/complaints", data={"text": "Rude courier"}, headers=HTMX)
+    assert len(session.scalars(select(Boundary)).all()) == 2  # with the one of before
+    assert len(session.scalars(select(Complaint)).all()) == 2
+
+
+def test_an_old_promise_that_breaks_today_is_a_signal(app: Flask, session: Session) -> None:
+    customer = make_customer(session)
+    promise = add(session, Promise(customer_id=customer.id, text="Ring", due_at=NOW - timedelta(days=1)))
+    due = (NOW - timedelta(days=1)).isoformat()
+    happened(session, customer, "promise.made", Topic.NOTE, promise, NOW - timedelta(days=200), due_at=due)
+    session.commit()
+    with app.app_context():
+        assert [signal.kind for signal in signals_for(customer.id, NOW)] == [SignalKind.BROKEN_PROMISE]
+
+
+def test_a_kept_promise_leaves_the_alerts(sign_in: SignIn, session: Session, isla: Customer) -> None:
+    client = sign_in("agent")
+    promise = session.scalars(select(Promise)).one()
+    assert "Broken promise" in client.get(f"/customers/{isla.id}/broken-promises", headers=HTMX).text
+    client.post(f"/promises/{promise.id}/keeping", headers=HTMX)
+    assert "Broken promise" not in client.get(f"/customers/{isla.id}/broken-promises", headers=HTMX).text
+
+
+def at_once(work: Callable[[], object], times: int = 6) -> list[object]:
+    with ThreadPoolExecutor(times) as pool:
+        return [future.result() for future in [pool.submit(work) for _ in range(times)]]
+
+
+def test_clicks_at_the_same_moment_do_one_thing(app: Flask, sign_in: SignIn, session: Session, isla: Customer) -> None:
+    user = sign_in("agent").user  # type: ignore[attr-defined]
+    preference = session.scalars(select(Preference)).one()
+    complaint = session.scalars(select(Complaint)).one()
+    data = {"text": "Morning delivery", "category": "delivery", "provenance": "stated"}
+
+    def clicks() -> list[int]:
+        client = sign_in_again()
+        base = f"/customers/{isla.id}"
+        return [
+            client.post(f"{base}/interactions", data={"channel": "phone"}).status_code,
+            client.post(f"{base}/preferences/{preference.id}/correction", data=data, headers=HTMX).status_code,
+            client.post(f"{base}/complaints/{complaint.id}/settlement", headers=HTMX).status_code,
+        ]
+
+    def sign_in_again() -> FlaskClient:
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie["_user_id"] = user.fs_uniquifier
+            cookie["_fresh"] = True
+        return client
+
+    answers = [status for statuses in at_once(clicks) for status in statuses]  # type: ignore[attr-defined]
+    assert set(answers) <= {200, 303, 422}
+    live = session.scalars(select(Interaction).where(Interaction.state == InteractionState.LIVE)).all()
+    assert len(live) == 1
+    assert len(session.scalars(select(Preference).where(Preference.ended_at.is_(None))).all()) == 1
+    assert len(session.scalars(select(Event).where(Event.kind == "complaint.settled")).all()) == 1
