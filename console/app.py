@@ -22,6 +22,7 @@ from console.auth.models import Role, User
 from console.auth.permissions import may
 from console.auth.throttling import throttle
 from console.config import ROOT, Settings
+from console.customers import product_views as products
 from console.customers import profile_views as profile
 from console.customers import views as customers
 from console.db import db
@@ -62,6 +63,20 @@ SECURITY = {
     "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
 }
 
+DOMAINS = (
+    auth,
+    assist,
+    customers,
+    profile,
+    products,
+    interactions,
+    gestures,
+    empowerment,
+    knowledge.views,
+    notes.views,
+    audit,
+)
+
 
 def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     """Build the console. `overrides` are Flask settings that a test or a bench wants otherwise."""
@@ -84,18 +99,7 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     Security(app, SQLAlchemyUserDatastore(db, User, Role))
     throttle(app, settings.SIGN_IN_ATTEMPTS)
     app.jinja_env.globals.update(may=may)
-    for module in (
-        auth,
-        assist,
-        customers,
-        profile,
-        interactions,
-        gestures,
-        empowerment,
-        knowledge.views,
-        notes.views,
-        audit,
-    ):
+    for module in DOMAINS:
         app.register_blueprint(module.bp)
     cli.register_commands(app)
     register_error_pages(app)

@@ -164,7 +164,7 @@ class CustomerToken(Base):
 
 class Product(Base):
     __tablename__ = "products"
-    __table_args__ = (UniqueConstraint("source", "sku"),)
+    __table_args__ = (UniqueConstraint("source", "sku"), Index(None, "name", "id"))
 
     source: Mapped[str] = mapped_column(String(40), default="")
     sku: Mapped[str] = mapped_column(String(120))
@@ -175,6 +175,12 @@ class Product(Base):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"colour": "red", "size": "M"}
     available: Mapped[bool] = mapped_column(default=True)
     is_demo: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def price(self) -> Money | None:
+        if self.price_minor is None or self.price_currency is None:
+            return None
+        return Money(self.price_minor, self.price_currency)
 
 
 class OrderStatus(StrEnum):

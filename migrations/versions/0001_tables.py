@@ -72,6 +72,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_products')),
     sa.UniqueConstraint('source', 'sku', name=op.f('uq_products_source_sku'))
     )
+    with op.batch_alter_table('products', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_products_name_id'), ['name', 'id'], unique=False)
+
     op.create_table('roles',
     sa.Column('name', sa.String(length=40), nullable=False),
     sa.Column('description', sa.String(length=200), nullable=False),
@@ -746,6 +749,9 @@ def downgrade() -> None:
     op.drop_table('customers')
     op.drop_table('teams')
     op.drop_table('roles')
+    with op.batch_alter_table('products', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_products_name_id'))
+
     op.drop_table('products')
     op.drop_table('name_tokens')
     op.drop_table('ledger_locks')

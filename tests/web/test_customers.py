@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from console.customers.models import Customer, Email, Phone
+from console.customers.models import Customer, Email, Phone, Product
 from console.db import utc_now
 from console.events import Event
 from tests.conftest import HTMX
-from tests.factories import make_customer, make_order
+from tests.factories import add, make_customer, make_order
 
 SignIn = Callable[..., FlaskClient]
 OMAR = {"first_name": "Omar", "last_name": "Khan", "tier": "standard"}
@@ -181,3 +181,20 @@ def test_numbers_that_no_database_takes_find_nothing(agent: FlaskClient, session
 def test_a_birthday_of_many_digits_is_a_mistake_like_any_other(agent: FlaskClient) -> None:
     data = OMAR | {"birth_day": "9" * 30, "birth_month": "5"}
     assert agent.post("/customers/new", data=data).status_code == 422
+
+
+def test_products_are_listed_found_and_paged(agent: FlaskClient, session: Session) -> None:
+    for number in range(60):
+        add(session, Product(sku=f"LI-{number:02}", name=f"Lamp {number:02}", price_minor=9500, price_currency="GBP"))
+    add(session, Product(sku="100%", name="Percent_sheet", options={"size": "king"}, available=False))
+    session.commit()
+    first = agent.get("/products")
+    assert first.text.count("<tr>") == 51
+    rest = agent.get(f"/products?after={first.text.split('after=')[1].split(chr(34))[0]}")
+    assert rest.text.count("<tr>") == 12
+    for q, hits in (("lamp 07", 1), ("li-0", 10), ("100%", 1), ("_", 1), ("%", 0), ("nothing", 0)):
+        assert agent.get("/products", query_string={"q": q}).text.count("<tr>") == (hits + 1 if hits else 0), q
+    product = session.scalars(select(Product).where(Product.sku == "100%")).one()
+    page = agent.get(f"/products/{product.id}").text
+    assert "king" in page
+    assert "not known" in page
