@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,14 +74,13 @@ def arguments() -> argparse.Namespace:
 
 @contextlib.contextmanager
 def application(url: str | None) -> Iterator[Flask]:
-    """The console over `url`, without a trace beside it; over its own database when none is given."""
-    with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
-        given = {"DATABASE_URL": url, "DATA_DIR": folder} if url else None
-        app = create_app(Settings.from_environment(given) if given else Settings.from_environment())
-        yield app
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+    """The console over `url`; over its own database when none is given. Its secret key is the console's own, because
+    passwords are kept with it."""
+    app = create_app(Settings.from_environment(os.environ | ({"DATABASE_URL": url} if url else {})))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 def today() -> datetime:

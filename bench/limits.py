@@ -150,7 +150,8 @@ def run(engine: str, url: str, processes: int, attempts: int) -> Result:
 
 
 def make_app(url: str, folder: str) -> Flask:
-    return create_app(Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "for the bench alone"}))
+    environment = {"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "for the bench alone"}
+    return create_app(Settings.from_environment(environment))
 
 
 def populate() -> World:

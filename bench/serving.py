@@ -49,7 +49,7 @@ def server(database: str, **settings: str) -> Iterator[Running]:
     """Gunicorn as gunicorn.conf.py has it, over `database`; always stopped."""
     address = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
-        given = {"DATABASE_URL": database, "DATA_DIR": folder, "BIND": address}
+        given = {"DATABASE_URL": database, "BIND": address}
         log = Path(folder, "log")
         with log.open("w") as output:
             process = subprocess.Popen(

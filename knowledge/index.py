@@ -157,6 +157,8 @@ class Index:
             revision = connection.scalar(select(KnowledgeRevision.value)) or 0
             if revision != self.snapshot.revision:
                 with self._lock:
+                    # Read again: another thread may have loaded something newer while this one waited.
+                    revision = connection.scalar(select(KnowledgeRevision.value)) or 0
                     if revision < self.snapshot.revision:  # another database in its place, as after a restore
                         self.snapshot, self._facts = Snapshot(), []
                     if revision > self.snapshot.revision:

@@ -12,17 +12,18 @@ from console.db import db
 from console.events import Topic, record_event
 from knowledge.models import Article, ArticleLink
 
-# All that the knowledge base may know of an interaction: that it is there, and on whose timeline it stands.
-INTERACTIONS = table("interactions", column("id"), column("customer_id"))
+# All that the knowledge base may know of an interaction: that it is there, whose it is, and on whose timeline it stands.
+INTERACTIONS = table("interactions", column("id"), column("customer_id"), column("agent_id"))
 
 
 class NoSuchInteraction(LookupError):
-    """There is no interaction of that id."""
+    """There is no interaction of that id, or it is a colleague's."""
 
 
 def link(article: Article, interaction_id: int, *, user_id: int, now: datetime) -> bool:
     """Write down that an article was used; False when that was known. Raises NoSuchInteraction."""
-    customer_id = db.session.scalar(select(INTERACTIONS.c.customer_id).where(INTERACTIONS.c.id == interaction_id))
+    own = (INTERACTIONS.c.id == interaction_id, INTERACTIONS.c.agent_id == user_id)
+    customer_id = db.session.scalar(select(INTERACTIONS.c.customer_id).where(*own))
     if customer_id is None:
         raise NoSuchInteraction(interaction_id)
     if used_in(interaction_id, [article.id]):

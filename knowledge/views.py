@@ -128,7 +128,7 @@ def create_link(slug: str) -> ResponseReturnValue:
 
 def visible_article(slug: str) -> Article:
     """The article, or 404: drafts exist only for those who may edit them."""
-    row = db.session.scalar(queries.by_slug(slug))
+    row = db.session.scalar(queries.by_slug(slug.replace("\0", "")))
     if row is None or (row.state is ArticleState.DRAFT and not allowed(current_user, Permission.EDIT_KNOWLEDGE)):
         abort(404)
     return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
@@ -15,14 +15,14 @@ import console.events
 import console.gestures.models
 import console.interactions.models
 import knowledge.models
-import notes.models  # noqa: F401  every table must be known before they are compared
+import notes.models
 from console.db import Base, UtcDateTime, db
 
 # Search tables and triggers are written by hand in their own migrations.
 BY_HAND = ("passages_fts", "sqlite_stat1")
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, Enum):

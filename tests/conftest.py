@@ -53,11 +53,18 @@ def alone(name: str) -> Iterator[Path]:
 
 
 def make_app(url: str, **overrides: object) -> Flask:
-    """An app as in production, but for what a test cannot do: its own database, no CSRF tokens, no throttling."""
+    """An app as in production, but for what a test cannot do: its own database, no tokens, no throttling."""
     folder = Path(os.environ[RUN_FOLDER])
-    settings = Settings.from_environment({"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "for tests and nothing else"})
-    given = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
-    return create_app(settings, **(given | overrides))
+    given = {"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "for tests and nothing else"}
+    settings = Settings.from_environment(given)
+    flags = {
+        "TESTING": True,
+        "PROPAGATE_EXCEPTIONS": False,
+        "WTF_CSRF_ENABLED": False,
+        "RATELIMIT_ENABLED": False,
+        "EMBEDDING_MODEL": "none",  # tests of meaning ask for the real one
+    }
+    return create_app(settings, **(flags | overrides))
 
 
 def migrate(url: str) -> None:

@@ -14,7 +14,9 @@ from tests.factories import add
 numbers = count(1)
 
 
-def make_article(session: Session, title: str = "Gift cards", body: str = "Valid for five years.", **given: Any) -> Article:
+def make_article(
+    session: Session, title: str = "Gift cards", body: str = "Valid for five years.", **given: Any
+) -> Article:
     number = next(numbers)
     given.setdefault("external_id", f"article-{number}.md")
     given.setdefault("slug", f"article-{number}")

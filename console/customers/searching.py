@@ -156,16 +156,19 @@ def by_name(typed: str, enough: int) -> list[Hit]:
     found = looked_up(wanted)
     if not wanted or any(not word.tokens for word in found):
         return []
+    candidates = carriers(found, enough)
+    exact = [number for number, grade in candidates.items() if grade is Likeness.EXACT]
+    hits = [Hit(number, "name", "", Likeness.EXACT) for number in exact]
     carried: dict[int, list[str]] = defaultdict(list)
-    if candidates := carriers(found, enough):
+    if less := [number for number, grade in candidates.items() if grade is not Likeness.EXACT]:
         for customer_id, token in db.session.execute(
             select(CustomerToken.customer_id, NameToken.token)
             .join(NameToken, NameToken.id == CustomerToken.token_id)
-            .where(CustomerToken.customer_id.in_(candidates))
+            .where(CustomerToken.customer_id.in_(less))
         ):
             carried[customer_id].append(token)
     graded = {customer_id: likeness_of_all(wanted, tokens) for customer_id, tokens in carried.items()}
-    return [
+    return hits + [
         Hit(customer_id, "maybe" if grade[0] is Likeness.TYPO else "name", "", *grade)
         for customer_id, grade in graded.items()
         if grade is not None
@@ -206,11 +209,11 @@ def token_queries(word: str) -> list[Select[Any]]:
     return [select(literal(word).label("word"), near.c.id, near.c.token) for near in bounded]
 
 
-def carriers(found: Sequence[Word], enough: int) -> list[int]:
-    """Customers who carry all words: the most alike first, some of each likeness until there are `enough`."""
+def carriers(found: Sequence[Word], enough: int) -> dict[int, Likeness]:
+    """Customers who carry all words, by the likeness that was looked for: some of each until there are `enough`."""
     rarest = found[0] if len(found) == 1 else found[rarest_of(found)]
     others = [word for word in found if word is not rarest]
-    candidates: dict[int, None] = {}
+    candidates: dict[int, Likeness] = {}
     for grade in (grade for grade in Likeness if any(grade in word.tokens for word in found)):
         ids = rarest.ids(grade)
         if not ids or not all(word.ids(grade) for word in others):
@@ -225,10 +228,10 @@ def carriers(found: Sequence[Word], enough: int) -> list[int]:
             first = first.order_by(CustomerToken.customer_id.desc())  # the index's own order
         some = first.limit(MOST_CARRIERS if others else MOST_CANDIDATES).subquery()
         query = select(some.c.customer_id).where(*(carries(some.c.customer_id, word, grade) for word in others))
-        candidates |= dict.fromkeys(db.session.scalars(query.limit(MOST_CANDIDATES)))
+        candidates = dict.fromkeys(db.session.scalars(query.limit(MOST_CANDIDATES)), grade) | candidates
         if len(candidates) >= enough:
             break
-    return list(candidates)
+    return candidates
 
 
 def rarest_of(found: Sequence[Word]) -> int:
@@ -283,14 +286,19 @@ def ranked(hits: Sequence[Hit], limit: int) -> list[Hit]:
     for hit in hits:
         if (known := best.get(hit.customer_id)) is None or nearness(hit) < nearness(known):
             best[hit.customer_id] = hit
-    people = {row.id: row for row in db.session.execute(last_heard_of(list(best)))} if best else {}
+    if not best:
+        return []
+    # When they were last heard of is asked for those alone whom it can bring among the first.
+    last = sorted(map(nearness, best.values()))[:limit][-1]
+    near = {number: hit for number, hit in best.items() if nearness(hit) <= last}
+    people = {row.id: row for row in db.session.execute(last_heard_of(list(near)))}
 
     def order(hit: Hit) -> tuple[Any, ...]:
         row = people[hit.customer_id]
         heard = max(row.talk or LONG_AGO, row.order or LONG_AGO)
         return (*nearness(hit), LONG_AGO - heard, -hit.customer_id)
 
-    chosen = sorted((hit for hit in best.values() if hit.customer_id in people), key=order)[:limit]
+    chosen = sorted((hit for hit in near.values() if hit.customer_id in people), key=order)[:limit]
     return [replace(hit, matched=masked(hit.how, hit.matched) or named(people[hit.customer_id])) for hit in chosen]
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+
+from sqlalchemy import update
 
 from console.auth.models import User
 from console.db import db
@@ -11,7 +15,7 @@ from console.demo.talks import Staff, Talk
 from console.gestures.kinds import Occasion
 from console.gestures.ledger import NotOffered, OverLimit, Terms, decline, expire_due, grant, offer, reverse
 from console.gestures.models import GestureVersion, LedgerEntry
-from console.interactions.models import WrapUpCode
+from console.interactions.models import Interaction, InteractionState, WrapUpCode
 
 FAILURES = {
     WrapUpCode.DAMAGED, WrapUpCode.LATE_DELIVERY, WrapUpCode.MISSING_PARCEL, WrapUpCode.REFUND, WrapUpCode.COMPLAINT
@@ -30,12 +34,24 @@ def give(talks: list[Talk], catalogue: dict[str, GestureVersion], staff: Staff, 
     db.session.expunge_all()  # what a refusal rolls back must not forget the rest of the shop
     given = 0
     for talk in planned:
-        try:
+        with going_on(talk), suppress(NotOffered, OverLimit):
             given += one(talk, catalogue, staff, days)
-        except (NotOffered, OverLimit):
-            continue
     db.session.expunge_all()
     return given
+
+
+@contextmanager
+def going_on(talk: Talk) -> Iterator[None]:
+    """The talk is live inside: the ledger gives in nothing else, and an agent has one with a customer at a time."""
+    put(talk, InteractionState.LIVE)
+    yield
+    put(talk, InteractionState.CLOSED)
+
+
+def put(talk: Talk, state: InteractionState) -> None:
+    change = update(Interaction).where(Interaction.id == talk.interaction.id).values(state=state)
+    db.session.execute(change, execution_options={"synchronize_session": False})
+    db.session.commit()
 
 
 def one(talk: Talk, catalogue: dict[str, GestureVersion], staff: Staff, days: Days) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
-
 from console.auth.models import User
 from console.customers.models import Complaint, ComplaintState
 from console.db import db
@@ -51,23 +49,20 @@ class Vow:
 
 
 def begin(talks: list[Talk]) -> None:
-    """Put the conversations down; those with a gesture still go on, because the ledger gives in live ones alone."""
+    """Put the conversations down, all of them over."""
     talks.sort(key=lambda talk: talk.started_at)
     for talk in talks:
         row = talk.interaction
         row.customer_id, row.agent_id = talk.person.customer.id, talk.agent.id
         row.order_id = talk.about.order.id if talk.about else None
         row.started_at, row.ended_at = talk.started_at, talk.ended_at
-        row.state = InteractionState.LIVE if talk.gift else InteractionState.CLOSED
+        row.state = InteractionState.CLOSED
     db.session.add_all(talk.interaction for talk in talks)
     db.session.flush()
 
 
 def end(talks: list[Talk], vows: list[Vow], days: Days, diary: Diary) -> None:
-    """Close them, with complaints, notes, promises and survey answers."""
-    live = [talk.interaction.id for talk in talks if talk.gift]
-    closed = update(Interaction).where(Interaction.id.in_(live)).values(state=InteractionState.CLOSED)
-    db.session.execute(closed, execution_options={"synchronize_session": False})
+    """What came of them: complaints, notes, promises and survey answers."""
     for talk in talks:
         row, customer = talk.interaction, talk.person.customer
         said = {"resolved": row.resolved, "channel": row.channel.value}

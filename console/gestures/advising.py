@@ -155,7 +155,7 @@ def bought(customer_id: int) -> list[Liking]:
         .join(Order, Order.id == OrderLine.order_id)
         .outerjoin(Product, Product.id == OrderLine.product_id)
         .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED)
-        .order_by(Order.placed_at.desc(), OrderLine.id.desc())
+        .order_by(Order.placed_at.desc().nulls_last(), OrderLine.id.desc())
         .limit(PURCHASES)
     )
     return [Liking(f"{name} ({category})" if category else name, "bought", line_id) for line_id, name, category in rows]

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 
-from console.customers.queries import boundaries_for, open_complaints
+from console.customers.queries import boundaries_for, broken_promises, open_complaints
 from console.db import db
 from console.empowerment.limits import limits_of_agent
 from console.empowerment.policy import Failure, Limits, decide
@@ -108,7 +108,7 @@ def hold(terms: Terms, key: str, now: datetime) -> LedgerEntry:
     stamp(subjects, now)
     expire_among(now, agent_id=terms.agent_id, customer_id=terms.customer_id, interaction_id=interaction.id)
     version = version_on_offer(terms.gesture_version_id)
-    respect_the_customer(terms, version)
+    respect_the_customer(terms, version, now)
     limits = limits_for(terms, version, interaction.id, now)
     return book(terms, key, version, limits, interaction.id, now)
 
@@ -150,8 +150,8 @@ def version_on_offer(version_id: int) -> GestureVersion:
     return version
 
 
-def respect_the_customer(terms: Terms, version: GestureVersion) -> None:
-    """Raises NotOffered for what they refused, and for delight while a complaint is open."""
+def respect_the_customer(terms: Terms, version: GestureVersion, now: datetime) -> None:
+    """Raises NotOffered for what they refused, and for delight while a complaint is open or a promise is broken."""
     refusals = [Refused(row.kind, row.title, row.after, row.id) for row in boundaries_for(terms.customer_id)]
     against = objection(
         version.gesture.kind,
@@ -159,7 +159,7 @@ def respect_the_customer(terms: Terms, version: GestureVersion) -> None:
         version.occasions,
         refusals=refusals,
         is_recovery=terms.occasion is Occasion.RECOVERY,
-        has_complaint=bool(open_complaints(terms.customer_id)),
+        has_complaint=bool(open_complaints(terms.customer_id) or broken_promises(terms.customer_id, now)),
     )
     if against:
         raise NotOffered(against)

@@ -13,8 +13,6 @@ from console.interactions.models import Interaction
 def interaction_line(event: Event, interaction: Interaction) -> Line:
     channel = interaction.channel.label
     more_url = url_for("interactions.show", interaction_id=interaction.id)
-    if event.kind == "article.linked":
-        return Line("book-open", "Article used", f"{channel}: {interaction.subject}".rstrip(": "), None, "talk")
     title = f"{channel}: {interaction.subject}" if interaction.subject else channel
     ending = {True: "solved", False: "not solved", None: ""}[interaction.resolved]
     score = f"score {interaction.csat} of 5" if interaction.csat else ""

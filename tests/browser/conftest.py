@@ -48,7 +48,7 @@ def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A console with the demo shop, as `make run` serves it."""
     path = tmp_path_factory.mktemp("browser") / "plusone.db"
     shutil.copyfile(sqlite_template, path)
-    app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)
+    app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True, EMBEDDING_MODEL="")
     with app.app_context():
         loading.load(customers=60)
         loading.embed_aloud()

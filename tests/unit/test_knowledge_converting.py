@@ -24,29 +24,29 @@ from knowledge.rendering import render
     ("<p># no heading, 1 * 2, &lt;b&gt;</p>", "\\# no heading, 1 \\* 2, \\<b>"),
     ("<p>1. no list</p>", "1\\. no list"),
 ])  # fmt: skip
-def test_html_becomes_markdown_that_says_the_same(source, markdown):
+def test_html_becomes_markdown_that_says_the_same(source: str, markdown: str) -> None:
     assert to_markdown(source)[1] == markdown
 
 
-def test_scripts_styles_menus_and_tables_of_contents_go():
+def test_scripts_styles_menus_and_tables_of_contents_go() -> None:
     source = (
         "<nav>menu</nav><script>alert(1)</script><style>p{}</style><div id=toc>Contents</div><p>Stays</p><!-- no -->"
     )
     assert to_markdown(source)[1] == "Stays"
 
 
-def test_a_whole_page_gives_its_title_and_its_main_part():
+def test_a_whole_page_gives_its_title_and_its_main_part() -> None:
     page = "<!doctype html><title> My  page </title><body><p>around</p><main><p>inside</p></main></body>"
     assert to_markdown(page) == ("My page", "inside")
 
 
 @pytest.mark.parametrize("source", ["", "   ", "<!-- -->"])
-def test_a_page_without_anything_in_it_is_refused(source):
+def test_a_page_without_anything_in_it_is_refused(source: str) -> None:
     with pytest.raises(Unreadable):
         to_markdown(source)
 
 
-def test_very_deep_html_is_refused_or_read_but_never_crashes():
+def test_very_deep_html_is_refused_or_read_but_never_crashes() -> None:
     with contextlib.suppress(Unreadable):
         to_markdown("<div>" * 50_000 + "x")
 
@@ -63,7 +63,7 @@ def test_very_deep_html_is_refused_or_read_but_never_crashes():
     "![ok](https://evil.example/pixel.gif)",
     "<form action='https://evil.example'><input name=q></form>ok",
 ])  # fmt: skip
-def test_nothing_active_and_nothing_foreign_reaches_the_screen(body):
+def test_nothing_active_and_nothing_foreign_reaches_the_screen(body: str) -> None:
     shown = str(render(body)).lower()
     assert "ok" in shown
     for bad in (
@@ -82,12 +82,12 @@ def test_nothing_active_and_nothing_foreign_reaches_the_screen(body):
         assert bad not in shown
 
 
-def test_headings_begin_below_the_title_of_the_page():
+def test_headings_begin_below_the_title_of_the_page() -> None:
     assert str(render("# One\n\n## Two")) == "<h2>One</h2>\n<h3>Two</h3>\n"
     assert str(render("## One")) == "<h2>One</h2>\n"
 
 
-def test_a_picture_is_shown_as_its_words_and_links_leave_plainly():
+def test_a_picture_is_shown_as_its_words_and_links_leave_plainly() -> None:
     assert "<em>Picture: the menu</em>" in render("![the menu](m.png)")
     assert 'href="https://x.example" rel="noopener noreferrer"' in render("[x](https://x.example)")
     assert "href" not in render("[x](other.md)")

@@ -98,7 +98,9 @@ def test_pages_of_a_generated_shop_are_shown_and_do_not_grow_with_history(filled
     assert statements["customer, the fattest"] == statements["customer"] <= 12
 
 
-def test_a_seed_fills_two_databases_alike(sqlite_template, tmp_path):
+def test_a_seed_fills_two_databases_alike(sqlite_template, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+
     def contents(name: str, seed: int) -> list[list[tuple[object, ...]]]:
         copy = tmp_path / name
         copy.write_bytes(sqlite_template.read_bytes())

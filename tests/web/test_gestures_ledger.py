@@ -283,11 +283,14 @@ def test_the_agents_day_in_the_database(shop: SimpleNamespace, first: str, secon
 def assert_both_count(shop: SimpleNamespace, first: str, second: str, both_count: bool) -> None:
     """£6.00 given at the first moment leaves no room for £6.00 at the second, or does."""
     six = make_gesture(shop.session, "Six", 600)
-    talks = [make_interaction(shop.session, shop.customer, shop.agent).id for _ in range(2)]
+    talk = make_interaction(shop.session, shop.customer, shop.agent)
     shop.session.commit()
-    entry = offer(shop.terms(six, interaction_id=talks[0]), key="window-000000001", now=datetime.fromisoformat(first))
+    entry = offer(shop.terms(six), key="window-000000001", now=datetime.fromisoformat(first))
+    assert entry.interaction_id == talk.id
     ledger.grant(entry.id, actor_id=shop.agent.id, now=datetime.fromisoformat(first))
-    again = shop.terms(six, interaction_id=talks[1])
+    talk.state = InteractionState.CLOSED
+    shop.session.commit()
+    again = shop.terms(six)
     if both_count:
         with pytest.raises(OverLimit):
             offer(again, key="window-000000002", now=datetime.fromisoformat(second))

@@ -23,7 +23,7 @@ from knowledge.index import Filters, Index
 from knowledge.models import Article, ArticleLink, ArticleState, Audience, Passage
 from knowledge.searching import search
 from tests.conftest import HTMX
-from tests.factories import make_customer, make_interaction
+from tests.factories import make_customer, make_interaction, make_user
 from tests.factories_knowledge import make_article
 
 SignIn = Callable[..., FlaskClient]
@@ -321,8 +321,9 @@ def test_linking_is_written_down_once_with_its_event(
     by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
 ) -> None:
     customer = make_customer(session)
-    interaction = make_interaction(session, customer)
     client = sign_in("agent")
+    interaction = make_interaction(session, customer, client.user)  # type: ignore[attr-defined]
+    session.commit()
     url, data = f"/knowledge/articles/{articles['cards'].slug}/links", {"interaction_id": str(interaction.id)}
     first, second = (client.post(url, data=data, headers=HTMX) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 200)
@@ -341,6 +342,21 @@ def test_linking_is_written_down_once_with_its_event(
     pane = client.get(f"/knowledge/panel?q=gift+cards&interaction_id={interaction.id}", headers=HTMX).text
     assert "is-used" in pane
     assert "used in 1 interaction" in pane
+
+
+def test_an_article_is_not_linked_to_a_colleagues_conversation(
+    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    theirs = make_interaction(session, make_customer(session), make_user(session))
+    client = sign_in("agent")
+    url = f"/knowledge/articles/{articles['cards'].slug}/links"
+    assert client.post(url, data={"interaction_id": theirs.id}).status_code == 404
+    assert session.scalars(select(ArticleLink)).all() == []
+
+
+@pytest.mark.parametrize("slug", ["%00", "x%00y", "no-such-article", "x" * 500])
+def test_an_article_that_is_not_there_is_not_found(by_words: Flask, sign_in: SignIn, slug: str) -> None:
+    assert sign_in("agent").get(f"/knowledge/articles/{slug}").status_code == 404
 
 
 @pytest.mark.parametrize(("data", "status"), [
