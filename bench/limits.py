@@ -192,9 +192,7 @@ def work(url: str, folder: str, world: World, attempts: int, number: int, barrie
 
 def offered(world: World, chance: random.Random, key: str, now: datetime) -> LedgerEntry:
     agent, customer = chance.choice(world.agents), chance.choice(world.customers)
-    terms = ledger.Terms(
-        agent, customer, chance.choice(world.versions), Occasion.DELIGHT, world.talks[agent, customer]
-    )
+    terms = ledger.Terms(agent, customer, chance.choice(world.versions), Occasion.DELIGHT, world.talks[agent, customer])
     return ledger.offer(terms, key=f"bench-limits-{key}", now=now)
 
 
@@ -250,9 +248,7 @@ def replayed() -> int:
     return worst
 
 
-def excess(
-    active: dict[str, dict[int, tuple[datetime, int]]], subjects: list[str], now: datetime, cost: int
-) -> int:
+def excess(active: dict[str, dict[int, tuple[datetime, int]]], subjects: list[str], now: datetime, cost: int) -> int:
     agent, customer, talk = (active[subject].values() for subject in subjects)
     today = now.astimezone(ZONE).date()
     return max(

@@ -12,7 +12,7 @@ from console.db import db
 from console.events import Topic, record_event
 from knowledge.models import Article, ArticleLink
 
-# All that the knowledge base may know of an interaction: that it is there, whose it is, and on whose timeline it stands.
+# All that the knowledge base may know of an interaction: that it is there, whose it is, on whose timeline it stands.
 INTERACTIONS = table("interactions", column("id"), column("customer_id"), column("agent_id"))
 
 

@@ -88,9 +88,7 @@ def change(gesture_id: int) -> ResponseReturnValue:
         return show_form(form, latest, 422)
     based_on = form.version.data or 0
     try:
-        catalogue.change_gesture(
-            gesture_id, form.sheet(), based_on=based_on, actor_id=current_user.id, now=utc_now()
-        )
+        catalogue.change_gesture(gesture_id, form.sheet(), based_on=based_on, actor_id=current_user.id, now=utc_now())
     except Stale as stale:
         latest = versions_or_404(gesture_id)[0]
         form.form_errors.append(str(stale))

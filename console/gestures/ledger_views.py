@@ -111,9 +111,7 @@ def show_entry(entry_id: int, form: ReversalForm, status: int = 200) -> Response
         .limit(20)
     ).all()
     may_reverse = (
-        found.state in SPENT
-        and found.agent_id != current_user.id
-        and allowed(current_user, Permission.REVERSE_GESTURE)
+        found.state in SPENT and found.agent_id != current_user.id and allowed(current_user, Permission.REVERSE_GESTURE)
     )
     return render_page_or_partial(
         "gestures/entry.html",

@@ -66,7 +66,6 @@ class GestureVersion(Base):
     gesture: Mapped[Gesture] = relationship(lazy="raise", back_populates="versions")
     created_by: Mapped[User | None] = relationship(lazy="raise")
 
-
     @property
     def face(self) -> Money:
         return Money(self.face_minor, self.currency)

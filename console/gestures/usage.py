@@ -13,9 +13,7 @@ from console.money import Money
 from console.web import zone
 
 
-def usage_of(
-    limits: Limits, *, agent_id: int, customer_id: int, interaction_id: int | None, now: datetime
-) -> Usage:
+def usage_of(limits: Limits, *, agent_id: int, customer_id: int, interaction_id: int | None, now: datetime) -> Usage:
     """What the agent today, the customer in the rolling days and the interaction have had, in the limits' currency.
 
     Two statements. Exact inside the ledger's locks; elsewhere as of now.
@@ -64,6 +62,4 @@ def spent(limits: Limits, now: datetime, *where: ColumnElement[bool]) -> ColumnE
 
 def counts(now: datetime) -> ColumnElement[bool]:
     """Granted, done, or held and not yet run out."""
-    return or_(
-        LedgerEntry.state.in_(SPENT), and_(LedgerEntry.state == EntryState.HELD, LedgerEntry.expires_at > now)
-    )
+    return or_(LedgerEntry.state.in_(SPENT), and_(LedgerEntry.state == EntryState.HELD, LedgerEntry.expires_at > now))

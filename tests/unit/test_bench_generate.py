@@ -94,7 +94,13 @@ def test_a_typing_error_changes_a_name_in_one_place():
 
 def test_times_are_written_as_sqlite_keeps_them():
     columns = Customer.__table__.c, Boundary.__table__.c
-    assert text_of(columns[0].created_at.type)(NOW) == "2026-05-14 00:00:00.000000"
-    assert text_of(columns[0].customer_since.type)(date(2026, 5, 14)) == "2026-05-14"
-    assert text_of(columns[1].after.type)(time(18, 0)) == "18:00:00.000000"
+
+    def written(kind, value):
+        write = text_of(kind)
+        assert write is not None
+        return write(value)
+
+    assert written(columns[0].created_at.type, NOW) == "2026-05-14 00:00:00.000000"
+    assert written(columns[0].customer_since.type, date(2026, 5, 14)) == "2026-05-14"
+    assert written(columns[1].after.type, time(18, 0)) == "18:00:00.000000"
     assert text_of(columns[0].first_name.type) is None

@@ -106,7 +106,8 @@ def test_a_seed_fills_two_databases_alike(sqlite_template, tmp_path, monkeypatch
         copy.write_bytes(sqlite_template.read_bytes())
         with application(f"sqlite:///{copy}") as app, app.app_context(), Session(db.engine) as session:
             fill(12, 200, seed, PASSWORD, today() - timedelta(days=1))
-            tables = [Base.metadata.tables[model.__tablename__] for model in (Customer, Email, Phone, *COLUMNS)]
+            models: list[type[Base]] = [Customer, Email, Phone, *COLUMNS]
+            tables = [Base.metadata.tables[model.__tablename__] for model in models]
             # Limits and catalogue are set up today, and recorded so.
             columns = [[column for column in table.c if column.name != "recorded_at"] for table in tables]
             return [list(map(tuple, session.execute(select(*some).order_by(some[0])))) for some in columns]

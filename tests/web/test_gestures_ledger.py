@@ -397,5 +397,3 @@ with make_app(url).app_context():
     except OverLimit:
         print("refused")
 """
-
-
