@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,12 +36,23 @@ class Running:
         """What the workers have used of the processors since they began; None where that cannot be read."""
         if self.pid is None:
             return None
-        try:
-            workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-            used = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers]
-        except OSError:
-            return None
-        return sum(int(fields[11]) + int(fields[12]) for fields in used) / os.sysconf("SC_CLK_TCK")
+        ticks = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended meanwhile
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self.pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK") if ticks else None
+
+    def settle(self) -> None:
+        """Wait until the workers rest: after their start they load the embedding model, for some seconds."""
+        until = time.monotonic() + PATIENCE
+        used = self.cpu_seconds()
+        while used is not None and time.monotonic() < until:
+            time.sleep(2)
+            before, used = used, self.cpu_seconds()
+            if used is not None and used - before < 0.05:
+                return
 
 
 @contextmanager
@@ -62,7 +73,9 @@ def server(database: str, **settings: str) -> Iterator[Running]:
             )
         try:
             wait_for(address, process, log)
-            yield Running(f"http://{address}", process.pid)
+            running = Running(f"http://{address}", process.pid)
+            running.settle()
+            yield running
         finally:
             process.send_signal(signal.SIGTERM)
             try:

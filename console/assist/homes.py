@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -86,10 +87,9 @@ def figures(now: datetime) -> Figures:
         )
     ).all()
     given = [row for row in rows if row.state in GIVEN]
-
-    def cost(on: date, occasion: Occasion) -> Money:
-        same = (row for row in given if row.occasion is occasion and row.booked_at.astimezone(zone()).date() == on)
-        return Money(sum(row.cost_minor for row in same), currency)
+    spent: dict[tuple[date, Occasion], int] = defaultdict(int)  # minor units
+    for row in given:
+        spent[row.booked_at.astimezone(zone()).date(), row.occasion] += row.cost_minor
 
     open_ones = select(Complaint, Customer).join(Customer, Customer.id == Complaint.customer_id)
     open_ones = open_ones.where(Complaint.state == ComplaintState.OPEN).order_by(Complaint.opened_at, Complaint.id)
@@ -112,7 +112,7 @@ def figures(now: datetime) -> Figures:
         or 0,
         broken=[(row[0], row[1], row[2]) for row in db.session.execute(overdue)],
         days=[
-            Day(on, cost(on, Occasion.RECOVERY), cost(on, Occasion.DELIGHT))
+            Day(on, Money(spent[on, Occasion.RECOVERY], currency), Money(spent[on, Occasion.DELIGHT], currency))
             for on in (first + timedelta(days=n) for n in range(DAYS))
         ],
         given=len(given),

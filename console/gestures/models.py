@@ -118,6 +118,7 @@ class LedgerEntry(Base):
         Index(None, "agent_id", "booked_at"),  # the agent's day
         Index(None, "customer_id", "booked_at"),  # the customer's rolling days
         Index(None, "interaction_id"),
+        Index(None, "booked_at"),  # the team's figures
         Index(None, "state", "expires_at"),  # holds that are due
         CheckConstraint("cost_minor >= 0", name="cost"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import time, timedelta
 from math import log2
 
 from console.customers.signals import Signal, SignalKind
@@ -16,6 +16,7 @@ from console.gestures.kinds import GestureKind, Occasion
 from console.gestures.situation import Advice, Candidate, Clause, Given, Liking, Refused, Silence, Situation, Suggested
 from console.money import Money
 
+MORNING = time(8)  # a refusal of late calls ends here
 MODEL = "rules-1"  # named in every logged list; change it with the recipe
 SHOWN = 3
 THRESHOLD = 35  # of about 100: below it a thank-you is better than something weak
@@ -140,9 +141,9 @@ def objection(
 
 
 def calls_are_refused(situation: Situation) -> bool:
-    """It is past the hour they named, on their clock, or they wrote that they want no calls."""
+    """It is past the hour they named and not yet morning, on their clock, or they wrote that they want no calls."""
     return any(
-        (refusal.after is not None and situation.local_time >= refusal.after)
+        (refusal.after is not None and (situation.local_time >= refusal.after or situation.local_time < MORNING))
         or (refusal.kind == "other" and ABOUT_CALLS.search(refusal.text.lower()) and is_a_no(refusal.text))
         for refusal in situation.refusals
     )

@@ -512,6 +512,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('ledger_entries', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_ledger_entries_agent_id_booked_at'), ['agent_id', 'booked_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_ledger_entries_booked_at'), ['booked_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_ledger_entries_customer_id_booked_at'), ['customer_id', 'booked_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_ledger_entries_interaction_id'), ['interaction_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_ledger_entries_state_expires_at'), ['state', 'expires_at'], unique=False)
@@ -662,6 +663,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_ledger_entries_state_expires_at'))
         batch_op.drop_index(batch_op.f('ix_ledger_entries_interaction_id'))
         batch_op.drop_index(batch_op.f('ix_ledger_entries_customer_id_booked_at'))
+        batch_op.drop_index(batch_op.f('ix_ledger_entries_booked_at'))
         batch_op.drop_index(batch_op.f('ix_ledger_entries_agent_id_booked_at'))
 
     op.drop_table('ledger_entries')
