@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from textwrap import shorten
 from typing import Any
 
 REPEAT_WINDOW = timedelta(days=14)  # DESIGN.md: a repeat interaction is one within 14 days
@@ -131,7 +132,7 @@ def complaint(grievance: Grievance, now: datetime) -> Signal:
     return Signal(
         SignalKind.OPEN_COMPLAINT,
         f"Open complaint, {age}",
-        f"there is an open complaint ({grievance.text[:80].rstrip('.')})",
+        f"there is an open complaint ({shorten(grievance.text.rstrip('.'), 80, placeholder=' …')})",
         grievance.opened_at,
         {"complaint": grievance.id},
     )

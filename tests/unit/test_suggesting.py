@@ -79,6 +79,8 @@ def test_no_gifts_after_a_failure_leaves_the_free_call_back() -> None:
     [
         (Refused("no_calls_after", after=time(18)), time(17, 59), True),
         (Refused("no_calls_after", after=time(18)), time(18), False),
+        (Refused("no_calls_after", after=time(18)), time(0, 30), False),
+        (Refused("no_calls_after", after=time(18)), time(8), True),
         (Refused("other", "Please don't call me at work"), time(11), False),
         (Refused("other", "No calls, e-mail only"), time(11), False),
         (Refused("other", "Never leave an order with the neighbour"), time(11), True),
