@@ -16,6 +16,7 @@ PHRASES = {
     "boundary.removed": "removed a boundary of {customer}",
     "complaint.opened": "opened a complaint of {customer}",
     "complaint.settled": "settled a complaint of {customer}",
+    "contact.all_shown": "opened all contact details of {customer}",
     "contact.email_shown": "showed an e-mail address of {customer}",
     "contact.phone_shown": "showed a phone number of {customer}",
     "customer.changed": "changed the details of {customer}",
