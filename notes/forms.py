@@ -22,7 +22,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 
 from console.db import utc_now
-from console.web import today, zone
+from console.web import LARGEST_ID, today, zone
 from notes.models import Note, NoteKind
 from notes.screening import fault_in_note, fault_in_promise, tidy
 from notes.writing import Draft
@@ -164,7 +164,7 @@ class AmendmentForm(NoteForm):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-SOMEBODY = NumberRange(1, 2**63 - 1, "There is nobody of that number.")
+SOMEBODY = NumberRange(1, LARGEST_ID, "There is nobody of that number.")
 
 
 class FilterForm(FlaskForm):

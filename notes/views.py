@@ -18,7 +18,7 @@ from console.customers.timeline import Cursor
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
 from console.interactions.handling import live_with
-from console.web import render_page_or_partial, wants_partial
+from console.web import LARGEST_ID, render_page_or_partial, wants_partial
 from notes import queries
 from notes.comparing import compare
 from notes.forms import AmendmentForm, FilterForm, NewNoteForm, PromiseForm
@@ -36,7 +36,6 @@ from notes.writing import (
 
 bp = Blueprint("notes", __name__)
 
-LARGEST_ID = 2**63 - 1
 SAVED = "noteSaved"  # the timeline and the promises listen for it
 
 

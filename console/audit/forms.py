@@ -11,12 +11,12 @@ from wtforms.validators import Length, NumberRange, Optional, ValidationError
 from console.audit.phrases import PHRASES
 from console.audit.queries import Filters
 from console.events import Topic
-from console.web import zone
+from console.web import LARGEST_ID, zone
 from notes.forms import DayField
 
 TOPICS = {"": "Every topic"} | {topic.value: topic.value.capitalize() for topic in Topic}
 KINDS = {"": "Every act"} | {kind: kind.replace(".", ": ").replace("_", " ") for kind in sorted(PHRASES)}
-SOMEBODY = NumberRange(1, 2**63 - 1, "There is nobody of that number.")
+SOMEBODY = NumberRange(1, LARGEST_ID, "There is nobody of that number.")
 OUR_TIMES = NumberRange(2000, 2999)
 
 

@@ -12,10 +12,10 @@ from console.empowerment.forms import currency_symbol
 from console.errors import DomainError, Stale
 from console.gestures import catalogue
 from console.gestures.blueprint import bp
-from console.gestures.forms import LARGEST_ID, GestureForm
+from console.gestures.forms import GestureForm
 from console.gestures.kinds import GestureKind
 from console.gestures.models import Gesture, GestureVersion
-from console.web import render_page_or_partial
+from console.web import LARGEST_ID, render_page_or_partial
 
 
 @bp.get("/gestures")

@@ -12,8 +12,7 @@ from console.empowerment.forms import AmountField, stripped
 from console.gestures.catalogue import Sheet
 from console.gestures.kinds import GestureKind, Occasion
 from console.gestures.models import EntryState, GestureVersion
-
-LARGEST_ID = 2**63 - 1
+from console.web import LARGEST_ID
 
 
 class OfferForm(FlaskForm):

@@ -15,12 +15,12 @@ from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
 from console.errors import DomainError
 from console.gestures.blueprint import bp
-from console.gestures.forms import LARGEST_ID, LedgerFilter, ReversalForm
+from console.gestures.forms import LedgerFilter, ReversalForm
 from console.gestures.ledger import reverse
 from console.gestures.locking import Busy
 from console.gestures.models import SPENT, LedgerEntry, LedgerEvent
 from console.gestures.panel_views import later
-from console.web import render_page_or_partial
+from console.web import LARGEST_ID, render_page_or_partial
 
 PAGE = 30
 PEOPLE = 500  # offered in the filter

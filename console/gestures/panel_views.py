@@ -17,12 +17,12 @@ from console.errors import DomainError, tell
 from console.gestures import ledger
 from console.gestures.advising import alternative, counsel, log_shown, occasion_now, open_holds
 from console.gestures.blueprint import bp
-from console.gestures.forms import LARGEST_ID, OfferForm
+from console.gestures.forms import OfferForm
 from console.gestures.ledger import OverLimit, Terms
 from console.gestures.locking import Busy
 from console.gestures.models import EntryState, LedgerEntry
 from console.gestures.wording import why_refused
-from console.web import render_page_or_partial, wants_partial
+from console.web import LARGEST_ID, render_page_or_partial, wants_partial
 
 TOLD = {
     EntryState.HELD: "Offer held",
