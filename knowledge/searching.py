@@ -59,6 +59,9 @@ class Result:
 class Answer:
     question: str
     results: tuple[Result, ...]
+    confidence: float = 0.0  # of the surest article, shown or not
+    best_article_id: int | None = None  # that article
+    vector: Vectors | None = None  # of the question, shape (dimensions,)
     notice: str = ""  # a sentence when only half of the search could run
     warming: bool = False  # the model is being loaded: asking again in a moment finds more
 
@@ -86,16 +89,25 @@ def search(
     words = keywords.content_words(question)
     snapshot = index_for(model.name).fresh()
     if not question or not snapshot.slots:
-        return Answer(question, (), notice, model.state is EncoderState.LOADING)
+        return Answer(question, (), notice=notice, warming=model.state is EncoderState.LOADING)
     vector = model.encode_question(question) if model.ready() and use is not Use.KEYWORD else None
     if vector is not None and len(vector) != snapshot.dimensions:
         vector, notice = None, "The articles are being prepared for search by meaning. Results match words alone."
     found = candidates(snapshot, snapshot.allowed(filters or Filters()), vector, words, limit, use, unfinished)
     results = worded(found, vector, words, unfinished)
     # A bench looks at the bare searches; the product shows nothing rather than something weak.
-    if use is Use.BOTH and not any(result.confidence >= SURE_ENOUGH for result in results[:JUDGED]):
+    surest = max(results[:JUDGED], key=lambda result: result.confidence, default=None)
+    if use is Use.BOTH and (surest is None or surest.confidence < SURE_ENOUGH):
         results = ()
-    return Answer(question, results, notice, model.state is EncoderState.LOADING)
+    return Answer(
+        question,
+        results,
+        confidence=surest.confidence if surest else 0.0,
+        best_article_id=surest.article.id if surest else None,
+        vector=vector,
+        notice=notice,
+        warming=model.state is EncoderState.LOADING,
+    )
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
