@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
+
+# Before numpy is there. A product that waits for a second thread waits longest when the machine is busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from console.config import Settings
 from knowledge.embedding import encoder
+from knowledge.index import index_for
 
 settings = Settings.from_environment()
 
@@ -25,6 +32,11 @@ loglevel = "warning"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load the embedding model beside the first requests, not because of them."""
-    with worker.wsgi.app_context():
+    """Load the embedding model and the index beside the first requests, not because of them."""
+    threading.Thread(target=prepare, args=[worker.wsgi], name="knowledge-index", daemon=True).start()
+
+
+def prepare(app: Any) -> None:
+    with app.app_context():
         encoder().start()
+        _ = index_for(encoder().name).fresh().is_empty

@@ -10,6 +10,7 @@ import flask_migrate
 from console.app import create_app
 from console.config import BadSetting, Settings
 from console.demo import loading
+from knowledge.embedding import EncoderState, encoder
 
 
 def main() -> None:
@@ -22,9 +23,18 @@ def main() -> None:
         say("Bringing the database to the newest schema …")
         flask_migrate.upgrade()
         loading.load_if_empty()
+        export_model()
         greet(settings)
     # A fresh process: nothing that was opened here is shared with the server.
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "console.app:create_app()"])  # noqa: S606
+
+
+def export_model() -> None:
+    """What the server's workers read questions with, unless it is there already; without it they load more."""
+    model = encoder()
+    if model.state is not EncoderState.OFF and not model.is_exported():
+        say("Preparing search by meaning (once for each embedding model) …")
+        _ = model.load() and model.export()
 
 
 def greet(settings: Settings) -> None:

@@ -1,7 +1,9 @@
 """Search quality and speed: python -m bench.search FOLDER… --json
 
 Each folder holds corpus.jsonl, queries.jsonl and qrels.tsv (and perhaps out_of_scope.jsonl). Its corpus is taken
-in by the product's own ingestion into a throw-away database and asked through the product's own search.
+in by the product's own ingestion into a throw-away database and asked through the product's own search. Places are
+counted in the whole list, whether or not the product is sure enough to show it; `in_scope_shown` says how often it is,
+and `out_of_scope_hidden` how often it rightly shows nothing.
 """
 
 from __future__ import annotations
@@ -21,16 +23,17 @@ from statistics import fmean, quantiles
 from typing import Any
 
 import flask_migrate
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import delete, func, select
 
 from console.app import create_app
-from console.config import Settings
+from console.config import ROOT, Settings
 from console.db import db, utc_now
 from knowledge.embedding import embed_missing, encoder
 from knowledge.ingestion import ingest
 from knowledge.models import Article, Passage
-from knowledge.searching import Use, search
+from knowledge.searching import Answer, Use, search
+from knowledge.thresholds import show_from
 
 SOURCE = "bench:"  # and the folder's name
 CONFIGURATIONS = {"keyword": Use.KEYWORD, "meaning": Use.MEANING, "shipped": Use.BOTH}
@@ -50,6 +53,7 @@ def main() -> None:
             sys.exit("That database holds articles of its own. Give a throw-away one.")
         if not encoder().load():
             sys.exit("The embedding model cannot be loaded.")
+        encoder().export()  # questions are read as a server's worker reads them
         for folder in options.folders:
             prepare(folder)
             for configuration in options.configurations:
@@ -85,6 +89,9 @@ def engine_url(options: argparse.Namespace) -> Iterator[str]:
 @contextlib.contextmanager
 def application(url: str) -> Iterator[Flask]:
     with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
+        models = ROOT / "var" / "models"  # what is exported is kept from one run to the next
+        models.mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "models").symlink_to(models)
         app = create_app(
             Settings.from_environment(
                 {"DATABASE_URL": url, "DATA_DIR": folder, "SECRET_KEY": "kept only while a bench runs"}
@@ -109,6 +116,7 @@ def prepare(folder: Path) -> None:
     report = ingest(folder / "corpus.jsonl", source=source, now=utc_now(), checkpoint=db.session.commit)
     db.session.commit()
     passages = embed_missing(encoder(), db.session.commit)
+    current_app.extensions.pop("knowledge.background", None)  # of the folder before
     note = f"{folder.name}: {report.articles} articles, {passages} passages embedded, {len(report.rejected)} rejected"
     print(f"{note}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
 
@@ -118,7 +126,8 @@ def measure(folder: Path, use: Use) -> dict[str, Any]:
     questions = [question for question in questions_of(folder / "queries.jsonl") if question.id in relevant]
     search(questions[0].text, use=use)  # brings the index up to date
     milliseconds: list[float] = []
-    ranks = [asked(question, use, milliseconds) for question in questions]
+    answers = [asked(question, use, milliseconds) for question in questions]
+    ranks = [[result.article.external_id for result in answer.results] for answer in answers]
     graded = [
         [relevant[question.id].get(id, 0) for id in found] for question, found in zip(questions, ranks, strict=True)
     ]
@@ -128,27 +137,32 @@ def measure(folder: Path, use: Use) -> dict[str, Any]:
         "queries": len(questions),
         **{f"hit{k}": round(fmean(any(grades[:k]) for grades in graded), 4) for k in (1, 3, 10)},
         "ndcg10": round(fmean(gain(grades) / gain(ideal) for grades, ideal in zip(graded, ideals, strict=True)), 4),
-        "mrr10": round(fmean(reciprocal_rank(grades) for grades in graded), 4),
+        "mrr10": round(fmean(map(reciprocal_rank, graded)), 4),
         "p50_ms": round(cuts[9], 2),
         "p95_ms": round(cuts[18], 2),
     }
-    beside = folder / "out_of_scope.jsonl"
-    if use is Use.BOTH and beside.exists():
-        line["in_scope_shown"] = round(fmean(bool(found) for found in ranks), 4)
-        outside = questions_of(beside)
-        line["out_of_scope_hidden"] = round(fmean(not asked(question, use, []) for question in outside), 4)
+    if use is Use.BOTH:
+        line["in_scope_shown"] = round(fmean(map(is_shown, answers)), 4)
+        beside = folder / "out_of_scope.jsonl"
+        if beside.exists():
+            outside = [asked(question, use, []) for question in questions_of(beside)]
+            line["out_of_scope_hidden"] = round(1 - fmean(map(is_shown, outside)), 4)
     return line
 
 
-def asked(question: Question, use: Use, milliseconds: list[float]) -> list[str]:
-    """The external ids found, best first. Each question stands alone: none is answered from memory."""
+def asked(question: Question, use: Use, milliseconds: list[float]) -> Answer:
+    """What came closest, sure enough to be shown or not. Each question stands alone: none is answered from memory."""
     encoder().forget()
     started = time.perf_counter()
-    answer = search(question.text, limit=DEPTH, use=use)
+    answer = search(question.text, limit=DEPTH, use=use, anyway=True)
     milliseconds.append((time.perf_counter() - started) * 1000)
-    found = [result.article.external_id for result in answer.results]
     db.session.rollback()
-    return found
+    return answer
+
+
+def is_shown(answer: Answer) -> bool:
+    """Whether the product shows it without being asked to."""
+    return answer.confidence >= show_from()
 
 
 def questions_of(file: Path) -> list[Question]:

@@ -12,12 +12,20 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from sqlalchemy.engine import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import knowledge.editing_views
+import knowledge.feedback_views
+import knowledge.gap_views
+import knowledge.ingestion_views
+import knowledge.report_views
+import knowledge.threshold_views
+import knowledge.upkeep_views
 import knowledge.views
 import notes.views
 from console import cli
 from console.assist import views as assist
 from console.audit import views as audit
 from console.auth import views as auth
+from console.auth.forms import SignInForm
 from console.auth.models import Role, User
 from console.auth.permissions import may
 from console.auth.throttling import throttle
@@ -73,6 +81,13 @@ DOMAINS = (
     gestures,
     empowerment,
     knowledge.views,
+    knowledge.gap_views,
+    knowledge.report_views,
+    knowledge.threshold_views,
+    knowledge.editing_views,
+    knowledge.feedback_views,
+    knowledge.upkeep_views,
+    knowledge.ingestion_views,
     notes.views,
     audit,
 )
@@ -96,7 +111,7 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     register_web(app)
-    Security(app, SQLAlchemyUserDatastore(db, User, Role))
+    Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=SignInForm)
     throttle(app, settings.SIGN_IN_ATTEMPTS)
     app.jinja_env.globals.update(may=may, endpoints=app.view_functions)
     for module in DOMAINS:

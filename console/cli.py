@@ -1,4 +1,4 @@
-"""Commands beside the server: flask import, ingest, demo …"""
+"""Commands beside the server: flask import, ingest, gestures, demo …"""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from flask import Flask
 import knowledge.cli
 from console.auth import cli as auth
 from console.demo import cli as demo
+from console.gestures import cli as gestures
 from console.importing import cli as importing
 
 
 def register_commands(app: Flask) -> None:
-    for command in (*auth.commands, *demo.commands, *importing.commands, *knowledge.cli.commands):
+    groups = (auth, demo, gestures, importing, knowledge.cli)
+    for command in (command for group in groups for command in group.commands):
         app.cli.add_command(command)

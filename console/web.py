@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -186,3 +189,15 @@ def today() -> date:
 def count(number: int, one: str, many: str | None = None) -> str:
     """1 order, 2 orders, 1,204 orders."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def spreadsheet(rows: Iterable[Sequence[Any]]) -> str:
+    """Lines of CSV."""
+    text = StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def harmless(name: str | None) -> str | None:
+    """A name that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{name}" if name and name[0] in "=+-@\t\r" else name

@@ -1,6 +1,7 @@
 """Turns text into vectors on this machine's processor. Loading takes seconds, so it happens beside the requests.
 
-torch is imported in the loading thread and nowhere else: never before a server forks, never in a request.
+torch is imported by commands, and where nothing was exported in the loading thread: never before a server forks, never
+in a request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from sqlalchemy import func, or_, select, update
 from console.db import db
 from knowledge.chunking import sentences, with_context
 from knowledge.models import Article, Passage
+from knowledge.nearby import Vectors as Vectors
+from knowledge.onnx_encoder import Exported, export, export_folder, opened
+from knowledge.pgvector_schema import has_vectors, index
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +35,6 @@ REMEMBERED = 2_048  # vectors of recent questions, 3 MB
 LONGEST_QUESTION = 4_000  # characters; the model reads about the first thousand
 BATCH = 32  # texts that the model reads at once
 COMMIT_EVERY = 256  # passages; sorted by length, so that a batch is not as slow as its longest text
-
-Vectors = NDArray[np.float32]
 
 
 class EncoderState(StrEnum):
@@ -43,16 +46,24 @@ class EncoderState(StrEnum):
 
 
 class Encoder:
-    """One model in one process. Vectors have unit length, so that a product is a cosine."""
+    """One model in one process. Vectors have unit length, so that a product is a cosine.
 
-    def __init__(self, setting: str) -> None:
+    The server's workers hold what was exported of it (see knowledge.onnx_encoder) and never import torch;
+    commands, and workers where nothing was exported, hold the model itself.
+    """
+
+    def __init__(self, setting: str, data_dir: Path) -> None:
         self.setting = setting
+        self.data_dir = data_dir
         self.name = (setting or PACKAGED)[-120:]  # stored beside every vector
         self.state = EncoderState.OFF if setting == OFF else EncoderState.IDLE
         self._model: Any = None
-        self._lock = threading.Lock()  # one encode at a time: the tokenizer is not safe to share
+        self._exported: Exported | None = None
+        self._lock = threading.Lock()  # one encode by torch at a time: its tokenizer is not safe to share
         self._starting = threading.Lock()
+        self._loaded = threading.Event()
         self._recent: OrderedDict[str, Vectors] = OrderedDict()
+        self._remembering = threading.Lock()
 
     def ready(self) -> bool:
         return self.state is EncoderState.READY
@@ -66,15 +77,43 @@ class Encoder:
         threading.Thread(target=self._load, name="embedding-model", daemon=True).start()
 
     def load(self) -> bool:
-        """Load here and now, for commands. False when there is no model to load; the log says why."""
+        """Load the model itself here and now, for commands. False when there is none; the log says why."""
         with self._starting:
             if self.state is EncoderState.IDLE:
                 self.state = EncoderState.LOADING
-                self._load()
+                self._load(exported=False)
+        if self.state is EncoderState.LOADING:
+            self._loaded.wait()
         return self.ready()
 
+    def export(self) -> bool:
+        """For commands, after `load()`: export the model for the server's workers, unless that is done.
+
+        From then on questions are read here as they are read there. False when it cannot be exported; the log says
+        why, and the workers will hold the model itself.
+        """
+        folder = export_folder(self.setting, self.data_dir)
+        if folder is None:
+            return False
+        if self._exported is None:
+            try:
+                if self._model is not None:
+                    export(self._model, folder)
+                self._exported = opened(self.setting, self.data_dir)
+            except Exception:
+                log.exception("the embedding model %r cannot be exported; each server worker loads it whole", self.name)
+            self.forget()
+        return self._exported is not None
+
+    def is_exported(self) -> bool:
+        """Whether the server's workers will find the model exported; without loading anything."""
+        folder = export_folder(self.setting, self.data_dir)
+        return folder is not None and folder.exists()
+
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of shape (len(texts), dimensions). Only when `ready()`."""
+        """Unit vectors of shape (len(texts), dimensions), of what is stored. Only when `ready()`."""
+        if self._model is None and self._exported is not None:
+            return self._exported.encode(texts)
         with self._lock:
             vectors = self._model.encode(
                 list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
@@ -82,29 +121,45 @@ class Encoder:
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def encode_question(self, text: str) -> Vectors:
-        """The unit vector, of shape (dimensions,), of a question; recent ones are remembered."""
+        """The unit vector, of shape (dimensions,), of a question; recent ones are remembered. Only when `ready()`."""
         text = text[:LONGEST_QUESTION]
-        vector = self._recent.get(text)
-        if vector is None:
-            vector = self.encode([text])[0]
+        with self._remembering:
+            vector = self._recent.get(text)
+            if vector is not None:
+                self._recent.move_to_end(text)
+                return vector
+        vector = self._exported.encode_question(text) if self._exported else self.encode([text])[0]
+        vector.flags.writeable = False  # many searches share it
+        with self._remembering:
             self._recent[text] = vector
-            while len(self._recent) > REMEMBERED:
+            if len(self._recent) > REMEMBERED:
                 self._recent.popitem(last=False)
         return vector
 
+    def knows(self, word: str) -> bool:
+        """Whether the model's own dictionary holds a word, in lower case, whole. False while there is no model."""
+        if self._exported is not None:
+            return self._exported.knows(word)
+        tokenizer = getattr(self._model, "tokenizer", None)
+        return tokenizer is not None and tokenizer.convert_tokens_to_ids(word) != tokenizer.unk_token_id
+
     def forget(self) -> None:
         """Drop the remembered vectors, so that a bench measures each encode."""
-        self._recent.clear()
+        with self._remembering:
+            self._recent.clear()
 
-    def _load(self) -> None:
+    def _load(self, exported: bool = True) -> None:
         try:
-            self._model = load_model(self.setting)
-            self.encode(["warm"])  # the first call sets up what later ones reuse
+            self._exported = opened(self.setting, self.data_dir) if exported else None
+            if self._exported is None:
+                self._model = load_model(self.setting)
+                self.encode(["warm"])  # the first call sets up what later ones reuse
         except Exception:
             log.exception("the embedding model %r cannot be loaded; search goes by keywords alone", self.name)
             self.state = EncoderState.FAILED
         else:
             self.state = EncoderState.READY
+        self._loaded.set()
 
 
 def load_model(setting: str) -> Any:
@@ -130,21 +185,26 @@ os.register_at_fork(after_in_child=ENCODERS.clear)
 def encoder() -> Encoder:
     """This process's encoder for the app's EMBEDDING_MODEL; not yet loaded."""
     setting = str(current_app.config["EMBEDDING_MODEL"])
-    return ENCODERS.setdefault(setting, Encoder(setting))
+    return ENCODERS.get(setting) or ENCODERS.setdefault(setting, Encoder(setting, Path(current_app.config["DATA_DIR"])))
 
 
 def embed_missing(
-    model: Encoder, checkpoint: Callable[[], None], progress: Callable[[int], object] = lambda done: None
+    model: Encoder,
+    checkpoint: Callable[[], None],
+    progress: Callable[[int], object] = lambda done: None,
+    *,
+    article_id: int | None = None,
 ) -> int:
     """Give each title and passage without a vector of this model one; returns how many passages got one.
 
-    `checkpoint` commits after each batch: whatever stops this, the next run goes on where it ended.
+    `checkpoint` commits after each batch: whatever stops this, the next run goes on where it ended. With
+    `article_id`, only that article's.
     """
-    embed_titles(model, checkpoint)
-    return embed_passages(model, checkpoint, progress)
+    embed_titles(model, checkpoint, article_id)
+    return embed_passages(model, checkpoint, progress, article_id)
 
 
-def embed_titles(model: Encoder, checkpoint: Callable[[], None]) -> None:
+def embed_titles(model: Encoder, checkpoint: Callable[[], None], article_id: int | None = None) -> None:
     last = 0
     todo = (
         select(Article.id, Article.title)
@@ -152,6 +212,8 @@ def embed_titles(model: Encoder, checkpoint: Callable[[], None]) -> None:
         .order_by(Article.id)
         .limit(COMMIT_EVERY)
     )
+    if article_id is not None:
+        todo = todo.where(Article.id == article_id)
     while rows := db.session.execute(todo.where(Article.id > last)).all():
         vectors = model.encode([row.title for row in rows])
         changes = [
@@ -163,7 +225,12 @@ def embed_titles(model: Encoder, checkpoint: Callable[[], None]) -> None:
         last = rows[-1].id
 
 
-def embed_passages(model: Encoder, checkpoint: Callable[[], None], progress: Callable[[int], object]) -> int:
+def embed_passages(
+    model: Encoder,
+    checkpoint: Callable[[], None],
+    progress: Callable[[int], object],
+    article_id: int | None = None,
+) -> int:
     last = done = 0
     todo = (
         select(Passage.id, Passage.title, Passage.heading, Passage.text)
@@ -171,6 +238,8 @@ def embed_passages(model: Encoder, checkpoint: Callable[[], None], progress: Cal
         .order_by(Passage.id)
         .limit(COMMIT_EVERY)
     )
+    if article_id is not None:
+        todo = todo.where(Passage.article_id == article_id)
     while rows := db.session.execute(todo.where(Passage.id > last)).all():
         vectors = model.encode([with_context(row.title, row.heading, row.text) for row in rows])
         spans = [sentences(row.text) for row in rows]
@@ -186,6 +255,8 @@ def embed_passages(model: Encoder, checkpoint: Callable[[], None], progress: Cal
             for row, vector, found in zip(rows, vectors, spans, strict=True)
         ]
         db.session.execute(update(Passage), changes)
+        if not done and (connection := db.session.connection()) and has_vectors(connection):
+            index(connection, vectors.shape[1])
         checkpoint()
         last = rows[-1].id
         done += len(rows)

@@ -1,28 +1,50 @@
-"""Takes articles in: the same source again updates what changed, archives what is gone, and reports."""
+"""Takes articles in: the same source again updates what changed, archives what is gone, and reports.
+
+What was edited here since the last time is kept: a source never silently overwrites a person.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from console.auth.models import User
 from console.db import db
 from console.errors import DomainError
+from knowledge.addresses import RESERVED, stem_of
 from knowledge.chunking import cut
-from knowledge.models import Article, ArticleState, Passage
-from knowledge.reading import Draft, Rejected, read
+from knowledge.crosslinks import Crosslinks
+from knowledge.drafts import ENCODING, Draft, Rejected
+from knowledge.models import Article, ArticleRevision, ArticleSlug, ArticleState, Origin, Passage
+from knowledge.reading import read
 
-BATCH = 100  # articles between two checkpoints
+BATCH = 100  # articles between two checkpoints at most
+PATIENCE = 0.5  # seconds of reading between two checkpoints at most, so that a slow file holds up nobody
+KEPT = "kept: edited here since"
+KEPT_NEWER = "kept: edited here since, but the source has a newer text"
+KEPT_GONE = "kept: edited here since, but the source no longer has it"
 
 
 def nothing(*_: object) -> None:
     """For those who want neither checkpoints nor progress."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a source is taken in. `whole` says that what it does not hold is gone."""
+
+    overwrite: bool = False  # the source's text instead of what was edited here
+    allow_shrink: bool = False  # archive even if more than half of the source is gone
+    whole: bool = True
+    dry_run: bool = False  # count, and write nothing
 
 
 @dataclass
@@ -30,13 +52,16 @@ class Report:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    kept: int = 0
     archived: int = 0
     passages: int = 0  # written anew
+    missing: int = 0  # gone from the source, but so many that nothing was archived
     rejected: list[Rejected] = field(default_factory=list)
+    lines: list[tuple[str, str, str]] = field(default_factory=list)  # what became of it, which article, remark
 
     @property
     def articles(self) -> int:
-        return self.inserted + self.updated + self.unchanged
+        return self.inserted + self.updated + self.unchanged + self.kept
 
 
 @dataclass(frozen=True)
@@ -44,8 +69,11 @@ class Known:
     """What the database has of an article."""
 
     id: int
+    slug: str
     content_hash: str
+    revision: int
     is_archived: bool
+    is_edited: bool  # here, since the source was last taken in
 
 
 def ingest(
@@ -54,17 +82,23 @@ def ingest(
     source: str,
     now: datetime,
     mapping: Mapping[str, str] | None = None,
+    terms: Terms = Terms(),
     checkpoint: Callable[[], None] = nothing,
     progress: Callable[[int], object] = nothing,
+    report: Report | None = None,
 ) -> Report:
-    """Take in a folder or a file. What this source held before and holds no longer is archived.
+    """Take in a folder, a zip or a file. What this source held before and holds no longer is archived.
 
-    `checkpoint` is called between batches and may commit; `progress` gets the number read since last time.
-    Raises FileNotFoundError for a path that is not there, DomainError for one without any article.
+    `checkpoint` is called between batches and may commit; `progress` gets the number read since last time;
+    `report` is filled while it goes on. Raises FileNotFoundError for a path that is not there, DomainError for one
+    without any article.
     """
-    report = take_in(read(path, mapping), source=source, now=now, checkpoint=checkpoint, progress=progress)
+    with closing(read(path, mapping)) as items:
+        report = take_in(
+            items, source=source, now=now, terms=terms, checkpoint=checkpoint, progress=progress, report=report
+        )
     if not report.articles and not report.rejected:
-        raise DomainError("There is no article in it: no Markdown, HTML, text, JSONL or CSV file.")
+        raise DomainError("There is no article in it: no Markdown, HTML, text, Word, PDF, JSONL or CSV file.")
     return report
 
 
@@ -73,86 +107,213 @@ def take_in(
     *,
     source: str,
     now: datetime,
+    terms: Terms = Terms(),
     is_demo: bool = False,
     checkpoint: Callable[[], None] = nothing,
     progress: Callable[[int], object] = nothing,
+    report: Report | None = None,
 ) -> Report:
-    """Insert, update or leave each article, then archive what `items` no longer names. See `ingest`."""
-    report = Report()
-    known = articles_of(source)
-    slugs = set(db.session.scalars(select(Article.slug)))
-    owners = {email.casefold(): user for email, user in db.session.execute(select(User.email, User.id))}
-    seen: set[str] = set()
-    for number, item in enumerate(items, 1):
-        if item.external_id and item.external_id in seen and isinstance(item, Draft):
-            item = Rejected(item.external_id, "the same id stands above", item.external_id)
-        if isinstance(item, Rejected):
-            report.rejected.append(item)
-            seen.update({item.external_id} if item.external_id else ())
-        else:
-            seen.add(item.external_id)
-            save(item, known.get(item.external_id), report, source, owners, slugs, now, is_demo)
-        progress(1)
-        if number % BATCH == 0:
-            checkpoint()
-    if seen:
-        gone = (article for external_id, article in known.items() if external_id not in seen)
-        report.archived = archive([article.id for article in gone if not article.is_archived])
+    """Insert, update, keep or leave each article, then archive what `items` no longer names. See `ingest`."""
+    intake = Intake(source, now, terms, report or Report(), is_demo)
+    for batch in batches(items):
+        for item in batch:
+            intake.take(item)
+        checkpoint()
+        progress(len(batch))
+    intake.link_up(checkpoint)
+    intake.archive_missing()
     checkpoint()
-    return report
+    return intake.report
+
+
+def batches(items: Iterable[Draft | Rejected]) -> Iterator[list[Draft | Rejected]]:
+    """Reading a file may take seconds, so it happens before the database is written to, not between."""
+    batch: list[Draft | Rejected] = []
+    since = monotonic()
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH or monotonic() - since > PATIENCE:
+            yield batch
+            batch, since = [], monotonic()
+    if batch:
+        yield batch
+
+
+class Intake:
+    """One taking in of one source: what is there already, and what has been seen so far."""
+
+    def __init__(self, source: str, now: datetime, terms: Terms, report: Report, is_demo: bool) -> None:
+        self.source, self.now, self.terms, self.report, self.is_demo = source, now, terms, report, is_demo
+        self.known = articles_of(source)
+        self.slugs = {
+            *RESERVED,
+            *db.session.scalars(select(Article.slug)),
+            *db.session.scalars(select(ArticleSlug.slug)),
+        }
+        self.owners = {email.casefold(): user for email, user in db.session.execute(select(User.email, User.id))}
+        self.seen: set[str] = set()
+        self.links = Crosslinks()
+
+    def take(self, item: Draft | Rejected) -> None:
+        if isinstance(item, Draft) and item.external_id in self.seen:
+            item = Rejected(item.external_id, "the same id stands above", item.external_id)
+        if item.external_id:
+            self.seen.add(item.external_id)
+        if isinstance(item, Rejected):
+            self.report.rejected.append(item)
+            return
+        self.links.note(item)
+        known = self.known.get(item.external_id)
+        if known is None:
+            self.insert(item)
+        elif remark := self.reason_to_keep(item, known):
+            self.report.kept += 1
+            self.say("kept", item.external_id, remark)
+        elif self.is_unchanged(item, known) and not (known.is_edited and self.terms.overwrite):
+            self.report.unchanged += 1
+            self.links.wrote(item, known.id, known.slug)
+        else:
+            self.update(item, known)
+
+    def reason_to_keep(self, draft: Draft, known: Known) -> str:
+        if not known.is_edited or self.terms.overwrite:
+            return ""
+        return KEPT if known.content_hash == draft.content_hash else KEPT_NEWER
+
+    def is_unchanged(self, draft: Draft, known: Known) -> bool:
+        return known.content_hash == draft.content_hash and known.is_archived == (draft.state is ArticleState.ARCHIVED)
+
+    def insert(self, draft: Draft) -> None:
+        self.report.inserted += 1
+        self.say("inserted", draft.external_id, remark_on(draft))
+        if self.terms.dry_run:
+            return
+        slug = free_slug(draft.title, self.slugs)
+        where = {"source": self.source, "external_id": draft.external_id, "slug": slug}
+        values = {**where, **self.values(draft), "is_demo": self.is_demo}
+        article_id = db.session.scalars(insert(Article).values(**values).returning(Article.id)).one()
+        self.write_down(article_id, 1, draft)
+        self.links.wrote(draft, article_id, slug)
+
+    def update(self, draft: Draft, known: Known) -> None:
+        self.report.updated += 1
+        self.say("updated", draft.external_id, "over what was edited here" if known.is_edited else remark_on(draft))
+        if self.terms.dry_run:
+            return
+        number = known.revision + 1
+        values = {**self.values(draft), "revision": number, "vector": None, "model": None}
+        db.session.execute(update(Article).where(Article.id == known.id).values(**values))
+        self.write_down(known.id, number, draft)
+        self.links.wrote(draft, known.id, known.slug)
+
+    def write_down(self, article_id: int, number: int, draft: Draft) -> None:
+        values = self.values(draft)
+        revision = {"article_id": article_id, "number": number, "title": draft.title, "body": draft.body}
+        origin = {"origin": Origin.INGESTED, "made_at": self.now, "facts": facts(values)}
+        db.session.execute(insert(ArticleRevision), [{**revision, **origin}])
+        self.report.passages += write_passages(article_id, draft)
+
+    def values(self, draft: Draft) -> dict[str, Any]:
+        return {
+            "title": draft.title,
+            "body": draft.body,
+            "language": draft.language,
+            "audience": draft.audience,
+            "state": draft.state,
+            "labels": list(draft.labels),
+            "owner_id": self.owners.get(draft.owner.casefold()),
+            "url": draft.url,
+            "content_hash": draft.content_hash,
+            "updated_at": draft.updated_at or self.now,
+            "verified_at": draft.verified_at,
+            "verify_by": draft.verify_by,
+            "expires_on": draft.expires_on,
+        }
+
+    def link_up(self, checkpoint: Callable[[], None]) -> None:
+        """Links from one file to another lead to the article that the other has become. Passages hold no addresses.
+
+        An article whose run was stopped half way is unchanged in the next one, but still says what its file says.
+        """
+        if self.terms.dry_run:
+            return
+        slugs = {external_id: known.slug for external_id, known in self.known.items()}
+        changes = iter(self.links.resolved(slugs))
+        while some := list(islice(changes, BATCH)):
+            stored = select(Article.id, Article.body, Article.revision).where(Article.id.in_([row.id for row in some]))
+            now = {row.id: row for row in db.session.execute(stored)}
+            for change in some:
+                if change.id in now and now[change.id].body == change.before:
+                    relink(change.id, now[change.id].revision, change.after)
+            checkpoint()
+
+    def archive_missing(self) -> None:
+        """What the source no longer names. Nothing when it named nothing, or suddenly less than half of before."""
+        if not self.seen or not self.terms.whole:
+            return
+        live = {external_id: known for external_id, known in self.known.items() if not known.is_archived}
+        gone = {external_id: known for external_id, known in live.items() if external_id not in self.seen}
+        if len(gone) * 2 > len(live) and not self.terms.allow_shrink:
+            self.report.missing = len(gone)
+            return
+        going = []
+        for external_id, known in gone.items():
+            if known.is_edited and not self.terms.overwrite:
+                self.report.kept += 1
+                self.say("kept", external_id, KEPT_GONE)
+            else:
+                going.append(known.id)
+                self.say("archived", external_id, "the source no longer has it")
+        self.report.archived = len(going)
+        if not self.terms.dry_run:
+            archive(going, self.now)
+
+    def say(self, what: str, external_id: str, remark: str = "") -> None:
+        self.report.lines.append((what, external_id, remark))
+
+
+def relink(article_id: int, revision: int, body: str) -> None:
+    newest = and_(ArticleRevision.article_id == article_id, ArticleRevision.number == revision)
+    db.session.execute(
+        update(ArticleRevision).where(newest).values(body=body).execution_options(synchronize_session=False)
+    )
+    db.session.execute(update(Article).where(Article.id == article_id).values(body=body))
+
+
+def remark_on(draft: Draft) -> str:
+    encoding = draft.meta.get(ENCODING)
+    return f"read as {encoding}: look whether its accents are right" if encoding else ""
 
 
 def articles_of(source: str) -> dict[str, Known]:
+    newest = and_(ArticleRevision.article_id == Article.id, ArticleRevision.number == Article.revision)
     rows = db.session.execute(
-        select(Article.external_id, Article.id, Article.content_hash, Article.state).where(Article.source == source)
+        select(
+            Article.external_id,
+            Article.id,
+            Article.slug,
+            Article.content_hash,
+            Article.revision,
+            Article.state,
+            ArticleRevision.origin,
+        )
+        .outerjoin(ArticleRevision, newest)
+        .where(Article.source == source)
     )
-    return {row.external_id: Known(row.id, row.content_hash, row.state is ArticleState.ARCHIVED) for row in rows}
-
-
-def save(
-    draft: Draft,
-    known: Known | None,
-    report: Report,
-    source: str,
-    owners: Mapping[str, int],
-    slugs: set[str],
-    now: datetime,
-    is_demo: bool,
-) -> None:
-    if (
-        known
-        and known.content_hash == draft.content_hash
-        and known.is_archived == (draft.state is ArticleState.ARCHIVED)
-    ):
-        report.unchanged += 1
-        return
-    values = {
-        "title": draft.title,
-        "body": draft.body,
-        "language": draft.language,
-        "audience": draft.audience,
-        "state": draft.state,
-        "labels": list(draft.labels),
-        "owner_id": owners.get(draft.owner.casefold()),
-        "url": draft.url,
-        "content_hash": draft.content_hash,
-        "updated_at": draft.updated_at or now,
-        "verified_at": draft.verified_at,
-        "verify_by": draft.verify_by,
+    return {
+        row.external_id: Known(
+            row.id,
+            row.slug,
+            row.content_hash,
+            row.revision,
+            is_archived=row.state is ArticleState.ARCHIVED,
+            is_edited=row.origin not in (None, Origin.INGESTED),
+        )
+        for row in rows
     }
-    if known:
-        db.session.execute(update(Article).where(Article.id == known.id).values(**values, vector=None, model=None))
-        article_id = known.id
-        report.updated += 1
-    else:
-        where = {"source": source, "external_id": draft.external_id, "slug": free_slug(draft.title, slugs)}
-        statement = insert(Article).values(**where, **values, is_demo=is_demo).returning(Article.id)
-        article_id = db.session.scalars(statement).one()
-        report.inserted += 1
-    report.passages += write_passages(article_id, draft)
 
 
-def write_passages(article_id: int, draft: Draft) -> int:
+def write_passages(article_id: int, text: Draft | Article) -> int:
     """Cut the article anew, keeping passages that did not change, and with them their vectors."""
     rows = db.session.execute(
         select(Passage.id, Passage.position, Passage.title, Passage.heading, Passage.text).where(
@@ -161,9 +322,9 @@ def write_passages(article_id: int, draft: Draft) -> int:
     )
     gone = {(row.position, row.title, row.heading, row.text): row.id for row in rows}
     fresh = []
-    for position, piece in enumerate(cut(draft.title, draft.body)):
-        if gone.pop((position, draft.title, piece.heading, piece.text), None) is None:
-            values = {"article_id": article_id, "position": position, "title": draft.title}
+    for position, piece in enumerate(cut(text.title, text.body)):
+        if gone.pop((position, text.title, piece.heading, piece.text), None) is None:
+            values = {"article_id": article_id, "position": position, "title": text.title}
             fresh.append({**values, "heading": piece.heading, "text": piece.text})
     if gone:
         db.session.execute(delete(Passage).where(Passage.id.in_(gone.values())))
@@ -172,19 +333,61 @@ def write_passages(article_id: int, draft: Draft) -> int:
     return len(fresh)
 
 
-def archive(ids: list[int]) -> int:
-    """Take articles out of the search; they stay readable where they were used."""
+def archive(ids: list[int], now: datetime) -> None:
+    """Take articles out of the search, as a revision of their own; they stay readable where they were used."""
     for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        values = {"state": ArticleState.ARCHIVED, "revision": Article.revision + 1}
         db.session.execute(
-            update(Article).where(Article.id.in_(ids[start : start + 500])).values(state=ArticleState.ARCHIVED)
+            update(Article).where(Article.id.in_(some)).values(**values).execution_options(synchronize_session=False)
         )
-    return len(ids)
+        rows = db.session.execute(select(*REVISED).where(Article.id.in_(some)).order_by(Article.id)).mappings()
+        said = {"origin": Origin.INGESTED, "comment": "The source no longer has it.", "made_at": now}
+        revisions = [
+            {
+                "article_id": row["id"],
+                "number": row["revision"],
+                "title": row["title"],
+                "body": row["body"],
+                "facts": facts(row),
+                **said,
+            }
+            for row in rows
+        ]
+        db.session.execute(insert(ArticleRevision), revisions)
+
+
+REVISED = (
+    Article.id,
+    Article.revision,
+    Article.title,
+    Article.body,
+    Article.state,
+    Article.labels,
+    Article.audience,
+    Article.language,
+    Article.owner_id,
+    Article.verify_by,
+    Article.expires_on,
+)
+
+
+def facts(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """All but title and body that a person decides, as plain JSON: what a revision keeps."""
+    return {
+        "state": values["state"].value,
+        "labels": list(values["labels"]),
+        "audience": values["audience"].value,
+        "language": values["language"],
+        "owner_id": values["owner_id"],
+        "verify_by": values["verify_by"].isoformat() if values["verify_by"] else None,
+        "expires_on": values["expires_on"].isoformat() if values["expires_on"] else None,
+    }
 
 
 def free_slug(title: str, taken: set[str]) -> str:
     """A readable address that no article has yet; it is added to `taken`."""
-    plain = unicodedata.normalize("NFKC", title).casefold()
-    stem = re.sub(r"[\W_]+", "-", plain).strip("-")[:80].strip("-") or "article"
+    stem = stem_of(title)
     slug, number = stem, 1
     while slug in taken:
         number += 1

@@ -18,8 +18,6 @@ FIELD_WEIGHTS = (3.0, 1.5, 1.0)
 ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ers", "ed", "es", "ly", "er", "s", "e", "y")
 TOKEN = re.compile(r"[^\W_]+")
 # Words that say nothing about what a question is about.
-Hits = tuple[NDArray[np.int64], NDArray[np.float32]]
-
 COMMON = """
 a about above after again against all also am an and any are aren as at be because been before being below between
 both but by can cannot could couldn d did didn do does doesn doing don down during each few for from further get got
@@ -30,6 +28,18 @@ theirs them themselves then there these they this those through to too under unt
 were weren what when where which while who whom why will with won would wouldn yes you your yours yourself yourselves
 """
 STOP_WORDS = frozenset(COMMON.split())
+
+
+def stem(word: str) -> str:
+    """Roughly the part of a word that its forms share; only for pointing out words, never for finding."""
+    word = word.casefold()
+    for ending in ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+STOP_STEMS = frozenset(map(stem, STOP_WORDS))
 
 SQLITE = text(
     "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
@@ -70,31 +80,6 @@ def find(
         given = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
         rows = db.session.execute(POSTGRESQL, given).all()
     return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
-
-
-def stem(word: str) -> str:
-    """Roughly the part of a word that its forms share; only for pointing out words, never for finding."""
-    word = word.casefold()
-    for ending in (
-        "ations",
-        "ation",
-        "ings",
-        "ing",
-        "edly",
-        "ied",
-        "ies",
-        "ers",
-        "ed",
-        "es",
-        "ly",
-        "er",
-        "s",
-        "e",
-        "y",
-    ):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
 
 
 def words_in_common(words: Sequence[str], passage: str, *, unfinished: bool = False) -> list[str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import column, select, table
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from console.db import db
 from console.events import Topic, record_event
-from knowledge.models import Article, ArticleLink
-
-# All that the knowledge base may know of an interaction: that it is there, whose it is, on whose timeline it stands.
-INTERACTIONS = table("interactions", column("id"), column("customer_id"), column("agent_id"))
+from knowledge.feedback import Occasion, add, own, restand
+from knowledge.models import Article, ArticleLink, FeedbackKind
+from knowledge.queries import INTERACTIONS
 
 
 class NoSuchInteraction(LookupError):
     """There is no interaction of that id, or it is a colleague's."""
 
 
-def link(article: Article, interaction_id: int, *, user_id: int, now: datetime) -> bool:
-    """Write down that an article was used; False when that was known. Raises NoSuchInteraction."""
-    own = (INTERACTIONS.c.id == interaction_id, INTERACTIONS.c.agent_id == user_id)
-    customer_id = db.session.scalar(select(INTERACTIONS.c.customer_id).where(*own))
+def link(
+    article: Article, interaction_id: int, *, user_id: int, now: datetime, occasion: Occasion | None = None
+) -> bool:
+    """Write down that an article was used; False when that was known. Raises NoSuchInteraction.
+
+    `occasion`: the question it answered, and where it stood among the answers.
+    """
+    mine = (INTERACTIONS.c.id == interaction_id, INTERACTIONS.c.agent_id == user_id)
+    customer_id = db.session.scalar(select(INTERACTIONS.c.customer_id).where(*mine))
     if customer_id is None:
         raise NoSuchInteraction(interaction_id)
     if used_in(interaction_id, [article.id]):
@@ -35,6 +39,10 @@ def link(article: Article, interaction_id: int, *, user_id: int, now: datetime) 
             )
     except IntegrityError:  # pressed twice, and the other press was faster
         return False
+    occasion = occasion or Occasion()
+    asked = Occasion(occasion.question_id, interaction_id, occasion.position)
+    add(article, FeedbackKind.LINKED, own(asked, user_id), user_id=user_id, now=now)
+    restand(article.id)
     record_event(
         "article.linked",
         Topic.TALK,

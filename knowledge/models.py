@@ -28,7 +28,12 @@ class Article(Base):
     """A knowledge-base article. `body` is Markdown; passages are cut from it."""
 
     __tablename__ = "articles"
-    __table_args__ = (UniqueConstraint("source", "external_id"), Index(None, "state"))
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "state"),
+        Index(None, "updated_at", "id"),  # the owners' list
+        Index(None, "owner_id", "verify_by"),  # what somebody is to check again
+    )
 
     source: Mapped[str] = mapped_column(String(80), default="")
     external_id: Mapped[str] = mapped_column(String(300))  # path or id within its source

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, column, func, select, table
 from sqlalchemy.orm import defer, joinedload
 
-from knowledge.models import Article
+from knowledge.models import Article, ArticleFeedback, ArticlePin, ArticleState, FeedbackKind
+
+# All that the knowledge base may know of an interaction: that it is there, whose it is, on whose timeline it stands.
+INTERACTIONS = table("interactions", column("id"), column("customer_id"), column("agent_id"))
+
+LOOKED_BACK = 200  # openings among which somebody's recent articles are looked for
+PINS = 50  # that are listed
 
 
 def by_slug(slug: str) -> Select[Article]:
     """One article, with its owner."""
     return select(Article).where(Article.slug == slug).options(joinedload(Article.owner))
+
+
+def by_id(article_id: int) -> Select[Article]:
+    return select(Article).where(Article.id == article_id).options(joinedload(Article.owner))
 
 
 def latest(article_ids: Sequence[int], count: int = 20) -> Select[Article]:
@@ -23,4 +33,36 @@ def latest(article_ids: Sequence[int], count: int = 20) -> Select[Article]:
         .options(defer(Article.body))
         .order_by(Article.updated_at.desc(), Article.id.desc())
         .limit(count)
+    )
+
+
+def opened_by(user_id: int, count: int = 6) -> Select[Article]:
+    """What somebody opened last, newest first, without bodies; drafts stay out."""
+    openings = (
+        select(ArticleFeedback.article_id, ArticleFeedback.at)
+        .where(ArticleFeedback.user_id == user_id, ArticleFeedback.kind == FeedbackKind.OPENED)
+        .order_by(ArticleFeedback.at.desc(), ArticleFeedback.id.desc())
+        .limit(LOOKED_BACK)
+        .subquery()
+    )
+    last = select(openings.c.article_id, func.max(openings.c.at).label("at")).group_by(openings.c.article_id).subquery()
+    return (
+        select(Article)
+        .join(last, last.c.article_id == Article.id)
+        .where(Article.state != ArticleState.DRAFT)
+        .options(defer(Article.body))
+        .order_by(last.c.at.desc(), Article.id.desc())
+        .limit(count)
+    )
+
+
+def pinned_by(user_id: int) -> Select[Article]:
+    """What somebody keeps at hand, newest first, without bodies; drafts stay out."""
+    return (
+        select(Article)
+        .join(ArticlePin, ArticlePin.article_id == Article.id)
+        .where(ArticlePin.user_id == user_id, Article.state != ArticleState.DRAFT)
+        .options(defer(Article.body))
+        .order_by(ArticlePin.pinned_at.desc(), ArticlePin.id.desc())
+        .limit(PINS)
     )

@@ -1,51 +1,74 @@
-"""How two searches become one list: plain numbers in, plain numbers out. All weights of the search are here."""
+"""How the signals of a search become one order and one confidence: plain numbers in, plain numbers out.
+
+All weights of the search are here. What was tuned on what: bench/RESULTS.md, "Search quality".
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
-BEST_PASSAGE = 0.8  # an article's meaning: its best passage …
-TITLE = 0.2  # … and its title
-MEANING = 0.7  # the rest is keywords
-DEPTH = 100  # each search counts with its best so many articles
+BEST_FEW = 3  # passages that stand for the whole article
+# Small, so that what people did with an article settles near-ties and never hides an answer.
+STANDING = 0.06
+VERIFIED = 0.01
+DISMISSED = 0.15
+
+# A question's length, in words: from SHORT on its whole article counts more, and at LONG it counts most.
+SHORT, LONG = 8, 64
 
 
-def meaning_of(best_passage: Scores, title: Scores) -> Scores:
-    """Cosines of articles' best passages and titles, each of shape (articles,), as one score."""
-    return BEST_PASSAGE * best_passage + TITLE * title
+@dataclass(frozen=True)
+class Weights:
+    """What each signal counts. All but the keywords are cosines; these are their share of the best match's score."""
+
+    passage: float  # the article's best passage
+    title: float
+    sentence: float  # the article's best sentence
+    whole: float  # the mean of its BEST_FEW best passages
+    keywords: float
 
 
-def scaled(scores: Scores) -> Scores:
-    """From 0, the last of the best DEPTH, to 1, the best. -inf stands for "not found" and becomes 0."""
-    is_found = np.isfinite(scores)
-    found = scores[is_found]
-    if not len(found):
-        return np.zeros_like(scores)
-    if len(found) > DEPTH:
-        found = np.partition(found, len(found) - DEPTH)[-DEPTH:]
-    lowest, highest = found.min(), found.max()
-    if highest <= lowest:
-        return is_found.astype(np.float32)
-    above = np.where(is_found, scores, lowest) - lowest
-    return np.asarray(np.clip(above / (highest - lowest), 0, 1), dtype=np.float32)
+OF_SHORT = Weights(passage=0.8, title=0.4, sentence=0.8, whole=0.0, keywords=0.22)
+OF_LONG = Weights(passage=0.8, title=0.1, sentence=0.3, whole=0.9, keywords=0.22)
 
 
-def fused(meaning: Scores, keyword: Scores) -> Scores:
-    """One score for each article, of shape (articles,), from 0 to 1; -inf where neither search found it.
+def weights_for(words: int) -> Weights:
+    """A short question is a sentence that some article holds nearly so; a long one is a story with a topic."""
+    doublings = math.log2(max(words, 1) / SHORT) / math.log2(LONG / SHORT)
+    share = min(max(doublings, 0.0), 1.0)
+    return Weights(
+        *(
+            short + share * (long - short)
+            for short, long in zip(vars(OF_SHORT).values(), vars(OF_LONG).values(), strict=True)
+        )
+    )
 
-    A search that did not run has found nothing: all -inf. Then the other one counts whole.
+
+def few_best(scores: Scores, places: NDArray[np.int64], articles: int) -> Scores:
+    """The mean of each article's BEST_FEW highest scores, of shape (articles,).
+
+    `scores` and `places`, the article that each belongs to, have shape (passages,); every article has one at least.
     """
-    found_meaning, found_keyword = np.isfinite(meaning), np.isfinite(keyword)
-    weight = MEANING if found_meaning.any() else 0.0
-    if not found_keyword.any():
-        weight = 1.0
-    merged = weight * scaled(meaning) + (1 - weight) * scaled(keyword)
-    return np.where(found_meaning | found_keyword, merged, -np.inf).astype(np.float32)
+    order = np.lexsort((-scores, places))
+    grouped = places[order]
+    starts = np.searchsorted(grouped, np.arange(articles))
+    rank = np.arange(len(order)) - starts[grouped]
+    kept = rank < BEST_FEW
+    total = np.bincount(grouped[kept], weights=scores[order][kept], minlength=articles)
+    return np.asarray(total / np.bincount(grouped[kept], minlength=articles), dtype=np.float32)
+
+
+def shares(scores: Scores) -> Scores:
+    """Scores from 0 up as shares of the highest; 0 for what was not found (-inf)."""
+    found = np.where(np.isfinite(scores), scores, 0)
+    highest = float(found.max(initial=0))
+    return np.asarray(found / highest if highest > 0 else np.zeros_like(found), dtype=np.float32)
 
 
 def best(scores: Scores, count: int) -> list[int]:
@@ -56,12 +79,35 @@ def best(scores: Scores, count: int) -> list[int]:
     return [int(place) for place in sorted(found, key=lambda place: (-scores[place], place))]
 
 
-def confidence(cosine: float, words: int, in_common: int) -> float:
-    """How sure it is, from 0 to 1, that a passage is about the question at all; 0.5 is as likely as not.
+def likeness(cosine: float, shared_words: float, shared_parts: float) -> float:
+    """How alike a question and a sentence are, about 0 to 1.6: meaning, words, and parts of words."""
+    return cosine + 0.25 * shared_words + 0.4 * shared_parts
 
-    `cosine` of the passage; `words`: how many telling words the question has; `in_common`: how many of them the
-    passage holds. A greeting or a number has no telling word, and then a weak likeness means nothing. Set by hand so
-    that about 5 of 100 questions with an answer are hidden, and half of those without (bench/RESULTS.md).
-    """
-    overlap = 0.3 * in_common / words + (0.1 if in_common else 0.0) if words else -0.15
-    return 1 / (1 + math.exp(-12 * (cosine + overlap - 0.275)))
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for the answer being here at all."""
+
+    likeness: float  # of the question and the best sentence, see `likeness`
+    cosine: float  # of the best passage
+    lead: float  # how far the best article is before the next three
+    covered: float  # the share of the question's words that the article holds
+    expected: float  # how alike an answer and its best sentence are expected to be here, see Background
+
+
+# From where an answer is as likely as not, and how fast it becomes certain from there.
+EVEN, STEEPNESS = 0.175, 6.0
+SURE_ENOUGH = 0.5  # the confidence from which an answer is shown, unless the knowledge owners set another
+MOST_LEAD = 0.6
+
+
+def confidence(evidence: Evidence) -> float:
+    """How sure it is, from 0 to 1, that an article answers the question at all; 0.5 is as likely as not."""
+    score = (
+        evidence.likeness
+        + 0.4 * evidence.cosine
+        + 0.45 * min(evidence.lead, MOST_LEAD)
+        + 0.2 * evidence.covered
+        - 1.2 * evidence.expected
+    )
+    return 1 / (1 + math.exp(-STEEPNESS * (score - EVEN)))

@@ -1,7 +1,11 @@
-"""Markdown as HTML that is safe to show: no scripts, no styles, no foreign pictures, links that leave plainly."""
+"""Markdown as HTML that is safe to show: no scripts, no styles, no foreign pictures, links that leave plainly.
+
+A numbered list is a procedure: each of its steps gets a box to tick off while it is done, kept in the page alone.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +18,16 @@ TAG_NAMES = """
 a abbr b blockquote br caption code dd del details div dl dt em h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre s small
 span strong sub summary sup table tbody td tfoot th thead tr u ul
 """
-TAGS = set(TAG_NAMES.split())
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}}
+TAGS = {*TAG_NAMES.split(), "input"}
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "input": {"aria-label"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+}
 SCHEMES = {"http", "https", "mailto", "tel"}
+OURS = "/knowledge/articles/"  # what links between files of one source have become
 
 
 def render(body: str) -> Markup:
@@ -26,6 +37,7 @@ def render(body: str) -> Markup:
     shift = 1 if any(token.tag == "h1" for token in headings) else 0
     for token in headings:
         token.tag = f"h{min(6, int(token.tag[1]) + shift)}"
+    mark_steps(tokens)
     source = PARSER.renderer.render(tokens, PARSER.options, {})
     return Markup(  # noqa: S704  cleaned in this very line
         nh3.clean(
@@ -33,6 +45,9 @@ def render(body: str) -> Markup:
             tags=TAGS,
             attributes=ATTRIBUTES,
             url_schemes=SCHEMES,
+            # Should an <input> get past, it is a box to tick, without a name and outside any form.
+            set_tag_attribute_values={"input": {"type": "checkbox"}},
+            allowed_classes={"ol": {"steps"}},
             attribute_filter=only_absolute,
             link_rel="noopener noreferrer",
             clean_content_tags={"script", "style", "template", "iframe", "object", "svg"},
@@ -40,9 +55,33 @@ def render(body: str) -> Markup:
     )
 
 
+def mark_steps(tokens: list[Token]) -> None:
+    """Number the outermost ordered lists' items as steps, each with its box in front."""
+    number = 0
+    for token in tokens:
+        if token.level == 0 and token.type == "ordered_list_open":
+            token.attrSet("class", "steps")
+            number = int(token.attrGet("start") or 1)
+        elif token.level == 1 and token.type == "list_item_open" and token.markup in ".)" and number:
+            token.meta["step"] = number
+            number += 1
+        elif token.level == 0:
+            number = 0
+
+
+def step(tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    number = tokens[index].meta.get("step")
+    return f'<li><input type="checkbox" aria-label="Step {number} done">' if number else "<li>"
+
+
+def without_inputs(tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """A box that an author writes by hand would have no name for those who cannot see it."""
+    return re.sub(r"<(?=/?input\b)", "&lt;", tokens[index].content, flags=re.IGNORECASE)
+
+
 def only_absolute(element: str, attribute: str, value: str) -> str | None:
     """A relative link pointed into the folder that the article came from; here it would lead nowhere."""
-    if attribute == "href" and value.partition(":")[0].strip().lower() not in SCHEMES:
+    if attribute == "href" and not value.startswith(OURS) and value.partition(":")[0].strip().lower() not in SCHEMES:
         return None
     return value
 
@@ -54,3 +93,6 @@ def words_of_image(tokens: Sequence[Token], index: int, options: Any, env: Any) 
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 PARSER.renderer.rules["image"] = words_of_image  # type: ignore[attr-defined]
+PARSER.renderer.rules["list_item_open"] = step  # type: ignore[attr-defined]
+for kind in ("html_block", "html_inline"):
+    PARSER.renderer.rules[kind] = without_inputs  # type: ignore[attr-defined]

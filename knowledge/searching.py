@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
 from sqlalchemy import func, select
-from sqlalchemy.orm import defer, joinedload, undefer
+from sqlalchemy.orm import defer, joinedload
 
 from console.db import db
 from console.web import day
-from knowledge import keywords, ranking
-from knowledge.embedding import EncoderState, Vectors, encoder, unpacked
+from knowledge import keywords, thresholds
+from knowledge.background import Background, background_for
+from knowledge.candidates import Asked, Candidate, candidates
+from knowledge.embedding import Encoder, EncoderState, encoder
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
-from knowledge.index import Filters, Flags, Snapshot, index_for
+from knowledge.index import Filters, index_for, mean_vector
+from knowledge.judging import JUDGED, Verdict, judged
 from knowledge.models import Article, ArticleLink, Passage
+from knowledge.nearby import Vectors
+from knowledge.questions import plain
 
-DEEP = 600  # passages that the keyword search hands over
-DEEPEST = 20_000  # the same when a filter will drop most of them
-JUDGED = 3  # when the surest of so many results …
-SURE_ENOUGH = 0.5  # … stays below this confidence, nothing is shown
+NEIGHBOURS = 60  # passages looked at for similar articles
 MEANS_THE_SAME = 0.35  # the cosine from which "similar meaning" is a fair reason to give
 
 
@@ -34,22 +35,12 @@ class Use(StrEnum):
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An article that was found, before its words are loaded."""
-
-    article_id: int
-    passage_id: int
-    score: float  # 0 to 1, compares only within one search
-    cosine: float  # of the passage; 0 when the meaning is not known
-
-
-@dataclass(frozen=True)
 class Result:
     """An article, the passage of it that answers, and why it is shown."""
 
     article: Article
     passage: Passage
-    score: float
+    score: float  # compares only within one search
     confidence: float  # 0 to 1, compares between searches
     parts: tuple[Part, ...]  # the passage in context, its best sentences marked
     reasons: tuple[str, ...]  # the strongest first
@@ -59,8 +50,8 @@ class Result:
 class Answer:
     question: str
     results: tuple[Result, ...]
-    confidence: float = 0.0  # of the surest article, shown or not
-    best_article_id: int | None = None  # that article
+    confidence: float = 0.0  # 0 to 1, that the answer is here, shown or not
+    best_article_id: int | None = None  # shown or not
     vector: Vectors | None = None  # of the question, shape (dimensions,)
     notice: str = ""  # a sentence when only half of the search could run
     warming: bool = False  # the model is being loaded: asking again in a moment finds more
@@ -72,12 +63,19 @@ NOTICES = {
     EncoderState.OFF: "Search by meaning is switched off. Results match words alone.",
     EncoderState.FAILED: "Search by meaning could not start. Results match words alone; the server's log says why.",
 }
+UNPREPARED = "The articles are being prepared for search by meaning. Results match words alone."
 
 
 def search(
-    question: str, filters: Filters | None = None, limit: int = 10, *, use: Use = Use.BOTH, unfinished: bool = False
+    question: str,
+    filters: Filters | None = None,
+    limit: int = 10,
+    *,
+    use: Use = Use.BOTH,
+    unfinished: bool = False,
+    anyway: bool = False,
 ) -> Answer:
-    """The best passage of at most `limit` articles, surest first; none when nothing fits.
+    """The best passage of at most `limit` articles, surest first; none when nothing fits, unless `anyway`.
 
     `unfinished`: the question is being typed, its last word may be incomplete. Any text is a question: a search
     never fails for what it says.
@@ -85,45 +83,50 @@ def search(
     question = question.replace("\0", " ").strip()
     model = encoder()
     model.start()
-    notice = NOTICES.get(model.state, "")
-    words = keywords.content_words(question)
-    snapshot = index_for(model.name).fresh()
-    if not question or not snapshot.slots:
-        return Answer(question, (), notice=notice, warming=model.state is EncoderState.LOADING)
-    vector = model.encode_question(question) if model.ready() and use is not Use.KEYWORD else None
-    if vector is not None and len(vector) != snapshot.dimensions:
-        vector, notice = None, "The articles are being prepared for search by meaning. Results match words alone."
-    found = candidates(snapshot, snapshot.allowed(filters or Filters()), vector, words, limit, use, unfinished)
-    results = worded(found, vector, words, unfinished)
-    # A bench looks at the bare searches; the product shows nothing rather than something weak.
-    surest = max(results[:JUDGED], key=lambda result: result.confidence, default=None)
-    if use is Use.BOTH and (surest is None or surest.confidence < SURE_ENOUGH):
-        results = ()
+    notice, warming = NOTICES.get(model.state, ""), model.state is EncoderState.LOADING
+    moment = index_for(model.name).fresh()
+    if not question or moment.is_empty:
+        return Answer(question, (), notice=notice, warming=warming)
+    background = background_for(model)
+    asked = understood(question, background, model, use, unfinished)
+    if asked.vector is not None and len(asked.vector) != moment.dimensions:
+        asked, notice = replace(asked, vector=None), UNPREPARED
+    found = candidates(moment, filters or Filters(), asked, model.name, max(limit, JUDGED + 1))
+    passages = loaded(found)
+    found = [one for one in found if one.passage_ids[0] in passages]  # the rest was deleted meanwhile
+    verdict = judged(asked, background, found, passages)
+    # Nothing rather than something weak, unless somebody wants to see what came closest.
+    hidden = not anyway and verdict.confidence < thresholds.show_from()
+    results = () if hidden else worded(found[:limit], verdict, asked, passages)
     return Answer(
         question,
         results,
-        confidence=surest.confidence if surest else 0.0,
-        best_article_id=surest.article.id if surest else None,
-        vector=vector,
+        confidence=verdict.confidence,
+        best_article_id=found[0].article_id if found else None,
+        vector=asked.vector,
         notice=notice,
-        warming=model.state is EncoderState.LOADING,
+        warming=warming,
     )
+
+
+def understood(question: str, background: Background, model: Encoder, use: Use, unfinished: bool) -> Asked:
+    """The question as the search takes it; its vector only where the model is ready."""
+    text = plain(question) or question
+    text = background.speller.mended(text, but_last=unfinished)
+    words = keywords.content_words(text)
+    vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
+    return Asked(text, words, vector, by_words=use is not Use.MEANING, unfinished=unfinished)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
     """Other articles close in meaning, nearest first; none while that is not known."""
-    snapshot = index_for(encoder().name).fresh()
-    slot = snapshot.slot_of(article.id)
-    if slot is None or not snapshot.dimensions:
+    model = encoder().name
+    own = mean_vector(article.id, model)
+    if own is None:
         return []
-    own = snapshot.vectors[snapshot.slot_of_row == slot].mean(axis=0) + snapshot.titles[slot] / 4
-    length = float(np.linalg.norm(own))
-    if not length:
-        return []
-    _, scores = snapshot.nearest(own / length)
-    scores = np.where(snapshot.allowed(Filters(language=article.language)) & (scores >= at_least), scores, -np.inf)
-    scores[slot] = -np.inf
-    ids = [int(snapshot.article_ids[place]) for place in ranking.best(scores, limit)]
+    near = index_for(model).fresh().nearest(own, Filters(language=article.language), NEIGHBOURS)
+    close = near.article_ids[(near.cosines >= at_least) & (near.article_ids != article.id)]
+    ids = [int(id) for id in dict.fromkeys(close.tolist())][:limit]
     rows = {
         row.id: row
         for row in db.session.scalars(select(Article).where(Article.id.in_(ids)).options(defer(Article.body)))
@@ -131,100 +134,41 @@ def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Art
     return [rows[id] for id in ids if id in rows]
 
 
-def candidates(
-    snapshot: Snapshot,
-    allowed: Flags,
-    vector: Vectors | None,
-    words: Sequence[str],
-    limit: int,
-    use: Use,
-    unfinished: bool,
-) -> list[Candidate]:
-    """Both searches over the allowed articles, merged; best first."""
-    row_scores = np.zeros(len(snapshot.passage_ids), np.float32)
-    cosines = np.zeros_like(row_scores)
-    meaning = by_words = np.full(snapshot.slots, -np.inf, np.float32)
-    if vector is not None:
-        cosines, best_passage = snapshot.nearest(vector)
-        meaning = np.where(allowed, ranking.meaning_of(best_passage, snapshot.titles @ vector), -np.inf)
-        row_scores += ranking.MEANING * cosines
-    if use is not Use.MEANING:
-        depth = DEEP if allowed is snapshot.alive else DEEPEST
-        ids, scores = keywords.find(words, depth, unfinished=unfinished)
-        by_words = keyword_scores(snapshot, allowed, ids, scores, row_scores)
-    merged = ranking.fused(meaning, by_words)
-    found = []
-    for slot in ranking.best(merged, limit):
-        row = snapshot.best_row(row_scores, slot)
-        cosine = float(cosines[row])
-        found.append(
-            Candidate(int(snapshot.article_ids[slot]), int(snapshot.passage_ids[row]), float(merged[slot]), cosine)
-        )
-    return found
-
-
-def keyword_scores(
-    snapshot: Snapshot, allowed: Flags, ids: np.ndarray, scores: Vectors, row_scores: Vectors
-) -> Vectors:
-    """Each article's best passage by words, of shape (slots,), -inf where none; adds its share to `row_scores`."""
-    result = np.full(snapshot.slots, -np.inf, np.float32)
-    rows = snapshot.rows_of(ids)
-    rows, scores = rows[rows >= 0], scores[rows >= 0]
-    if len(rows):
-        row_scores[rows] += (1 - ranking.MEANING) * scores / max(float(scores[0]), 1e-9)
-        np.maximum.at(result, snapshot.slot_of_row[rows], scores)
-    return np.where(allowed, result, -np.inf).astype(np.float32)
+def loaded(found: Sequence[Candidate]) -> dict[int, Passage]:
+    """The best passage of each candidate with its article, and all of the first JUDGED; one statement."""
+    ids = {one.passage_ids[0] for one in found} | {id for one in found[:JUDGED] for id in one.passage_ids}
+    statement = (
+        select(Passage).where(Passage.id.in_(ids)).options(joinedload(Passage.article).options(defer(Article.body)))
+    )
+    return {passage.id: passage for passage in db.session.scalars(statement)}
 
 
 def worded(
-    found: Sequence[Candidate], vector: Vectors | None, words: Sequence[str], unfinished: bool
+    found: Sequence[Candidate], verdict: Verdict, asked: Asked, passages: Mapping[int, Passage]
 ) -> tuple[Result, ...]:
-    """Load what is shown of the candidates: two statements, however many there are."""
-    ids = [candidate.passage_id for candidate in found]
-    statement = (
-        select(Passage)
-        .where(Passage.id.in_(ids))
-        .options(undefer(Passage.sentence_vectors), joinedload(Passage.article).options(defer(Article.body)))
-    )
-    passages = {passage.id: passage for passage in db.session.scalars(statement)}
-    uses = times_used([candidate.article_id for candidate in found])
+    """What is shown of each candidate."""
+    uses = times_used([one.article_id for one in found])
     return tuple(
-        told(candidate, passages[candidate.passage_id], uses, vector, words, unfinished)
-        for candidate in found
-        if candidate.passage_id in passages  # deleted since the index was brought up to date
+        told(one, confidence, asked, passages[one.passage_ids[0]], uses.get(one.article_id, 0))
+        for one, confidence in zip(found, verdict.of_each, strict=False)
     )
 
 
-def told(
-    candidate: Candidate,
-    passage: Passage,
-    uses: Mapping[int, int],
-    vector: Vectors | None,
-    words: Sequence[str],
-    unfinished: bool,
-) -> Result:
+def told(candidate: Candidate, confidence: float, asked: Asked, passage: Passage, used: int) -> Result:
     text = passage.text
     whole = f"{passage.title} {passage.heading} {text}"
-    common = keywords.words_in_common(words, whole, unfinished=unfinished)
+    common = keywords.words_in_common(asked.words, whole, unfinished=asked.unfinished)
     picked = None
-    if vector is not None and passage.sentence_vectors:
-        picked = pick_by_meaning(text, unpacked(passage.sentence_vectors, len(vector)) @ vector)
+    if asked.vector is not None and passage.id in candidate.sentences:
+        picked = pick_by_meaning(text, candidate.sentences[passage.id] @ asked.vector)
     return Result(
         article=passage.article,
         passage=passage,
         score=candidate.score,
-        confidence=confidence(candidate.cosine if vector is not None else None, words, common),
-        parts=excerpt(text, picked or pick_by_words(text, words)),
-        reasons=tuple(reasons(candidate, passage.article, common, uses.get(candidate.article_id, 0))),
+        confidence=confidence,
+        parts=excerpt(text, picked or pick_by_words(text, asked.words)),
+        reasons=tuple(reasons(candidate, passage.article, common, used)),
     )
-
-
-def confidence(cosine: float | None, words: Sequence[str], common: Sequence[str]) -> float:
-    """From 0 to 1. Without a model it rests on words alone: a third of them, or three, are enough to show."""
-    telling = [word for word in words if not word.isdigit()]
-    if cosine is None:
-        return 1.0 if len(common) >= 3 or 0 < len(words) <= 3 * len(common) else 0.0
-    return ranking.confidence(cosine, len(telling), len(set(common).intersection(telling)))
 
 
 def reasons(candidate: Candidate, article: Article, common: Sequence[str], used: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,26 @@ from babel.core import Locale
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy import select
 
+from console.auth.models import User
 from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
 from console.web import locale, render_page_or_partial, today, wants_partial
-from knowledge import queries
+from knowledge import asking, queries
+from knowledge.addresses import article_at
+from knowledge.asking import Asked, Asker, quietly
 from knowledge.embedding import encoder
-from knowledge.index import Filters, index_for
+from knowledge.feedback import Occasion, dismissed_in, note_opened
+from knowledge.forms import PERIODS
+from knowledge.index import Filters, Moment, index_for
 from knowledge.linking import NoSuchInteraction, link, used_in
-from knowledge.models import Article, ArticleState, Audience
+from knowledge.models import Article, ArticleState, AskedIn, Audience
+from knowledge.pins import pinned
 from knowledge.rendering import render
+from knowledge.searching import Answer, similar, times_used
 from knowledge.searching import search as find
-from knowledge.searching import similar, times_used
+from knowledge.titles import titles_like
 
 bp = Blueprint("knowledge", __name__, url_prefix="/knowledge")
 
@@ -30,74 +39,101 @@ IN_PANE = 3
 BROWSED = 500  # articles considered for the list that stands there before anything is asked
 
 
+# The labels that speak of what a customer owns. The console registers it: here nobody knows customers.
+owned_labels: Callable[[int], set[str]] | None = None
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a search happens: in an interaction, or by itself."""
+    """Where a search or a reading happens: in an interaction, or by itself; and in answer to which question."""
 
     interaction_id: int | None
     customer_id: int | None
+    question_id: int | None = None
 
 
 @bp.get("")
 @requires(Permission.SEE_KNOWLEDGE)
 def search() -> ResponseReturnValue:
-    question, filters = asked(), chosen_filters()
-    place = place_of(request.args)
-    unfinished = wants_partial() and question[-1:].isalnum()
-    answer = find(question, filters, unfinished=unfinished) if question.strip() else None
-    snapshot = index_for(encoder().name).fresh()
-    browsed: list[Article] = []
-    if answer is None:
-        ids = [int(id) for id in snapshot.article_ids[snapshot.allowed(filters)][-BROWSED:]]
-        browsed = list(db.session.scalars(queries.latest(ids)))
+    question, place = words_asked(), place_of(request.args)
+    filters = chosen_filters(place)
+    answer = find(question, filters, unfinished=is_unfinished(question)) if question.strip() else None
+    moment = index_for(encoder().name).fresh()
     found = [result.article.id for result in answer.results] if answer else []
     return render_page_or_partial(
         "knowledge/search.html",
         "knowledge/_results.html",
         question=question,
+        too_long=len(request.args.get("q", "")) > LONGEST,
         filters=filters,
         answer=answer,
-        browsed=browsed,
+        asked=written_down(answer, found, AskedIn.SEARCH, place, filters),
         used=used_in(place.interaction_id, found),
         place=place,
-        languages=snapshot.languages,
-        labels=snapshot.labels,
-        today=today(),
-        language_name=language_name,
         here=request.full_path,
+        **(chosen_before(filters, moment) if answer is None else {"pins": pinned(current_user.id)}),
+        **({} if wants_partial() else filter_choices(filters, moment, place)),
+        owned=filters.labels_any is not None,
+        today=today(),
     )
 
 
 @bp.get("/panel")
 @requires(Permission.SEE_KNOWLEDGE)
 def panel() -> ResponseReturnValue:
-    question, place = asked(), place_of(request.args)
-    answer = find(question, limit=IN_PANE) if question.strip() else None
-    found = [result.article.id for result in answer.results] if answer else []
+    question, place = words_asked(), place_of(request.args)
+    asked_in = AskedIn.TALK if request.args.get("asked_in") == AskedIn.TALK else AskedIn.SEARCH
+    answer, results = None, []
+    if question.strip():
+        gone = dismissed_in(place.interaction_id, current_user.id)
+        unfinished = asked_in is AskedIn.SEARCH and is_unfinished(question)
+        answer = find(question, limit=IN_PANE + min(len(gone), IN_PANE), unfinished=unfinished)
+        results = [result for result in answer.results if result.article.id not in gone][:IN_PANE]
+    found = [result.article.id for result in results]
+    # What stands open on a page that nobody is talking on was not asked by anybody.
+    is_asked = asked_in is AskedIn.SEARCH or place.interaction_id is not None
     return render_page_or_partial(
         "knowledge/panel.html",
         "knowledge/_panel.html",
         question=question,
         answer=answer,
+        results=results,
+        asked=written_down(answer, found, asked_in, place) if is_asked else Asked(),
         used=used_in(place.interaction_id, found),
+        pins=pinned(current_user.id) if found else set(),
         place=place,
         today=today(),
         here=request.full_path,
     )
 
 
+@bp.get("/titles")
+@requires(Permission.SEE_KNOWLEDGE)
+def titles() -> ResponseReturnValue:
+    """Options for the type-ahead under the search box."""
+    q = words_asked()[:200]
+    return render_template("knowledge/_titles.html", articles=titles_like(q), place=place_of(request.args))
+
+
 @bp.get("/articles/<slug>")
 @requires(Permission.SEE_KNOWLEDGE)
 def article(slug: str) -> ResponseReturnValue:
     row = visible_article(slug)
+    if row.slug != slug:  # an address that it had once
+        asked = request.query_string.decode("ascii", "ignore")
+        return redirect(url_for(".article", slug=row.slug) + (f"?{asked}" if asked else ""), code=302)
     place = place_of(request.args)
     partial = wants_partial()  # unfolded on a timeline: the words alone
+    if not partial:
+        note_opening(row, place)
     return render_page_or_partial(
         "knowledge/article.html",
         "knowledge/_article.html",
         article=row,
         body=render(row.body),
         overdue=row.is_overdue(today()),
+        expired=row.is_expired(today()),
+        periods=PERIODS,
         uses=0 if partial else times_used([row.id]).get(row.id, 0),
         used=used_in(place.interaction_id, [row.id]),
         similar=[] if partial else similar(row),
@@ -114,7 +150,7 @@ def create_link(slug: str) -> ResponseReturnValue:
     if place.interaction_id is None:
         abort(400)
     try:
-        link(row, place.interaction_id, user_id=current_user.id, now=utc_now())
+        link(row, place.interaction_id, user_id=current_user.id, now=utc_now(), occasion=occasion_of(request.form))
     except NoSuchInteraction:
         abort(404)
     db.session.commit()
@@ -129,26 +165,100 @@ def create_link(slug: str) -> ResponseReturnValue:
 def visible_article(slug: str) -> Article:
     """The article, or 404: drafts exist only for those who may edit them."""
     row = db.session.scalar(queries.by_slug(slug.replace("\0", "")))
+    if row is None and (article_id := article_at(slug)):
+        row = db.session.scalar(queries.by_id(article_id))
     if row is None or (row.state is ArticleState.DRAFT and not allowed(current_user, Permission.EDIT_KNOWLEDGE)):
         abort(404)
     return row
 
 
-def asked() -> str:
+def words_asked() -> str:
     return request.args.get("q", "")[:LONGEST].replace("\0", "")
 
 
-def chosen_filters() -> Filters:
-    audience = request.args.get("audience", "")
+def is_unfinished(question: str) -> bool:
+    """While somebody types, the last word may only have begun."""
+    return wants_partial() and question[-1:].isalnum()
+
+
+def chosen_filters(place: Place) -> Filters:
+    """What the address asks for; states and owners only from those who look after articles."""
+    given = request.args
+    audience, state, owner = given.get("audience", ""), given.get("state", ""), number(given.get("owner"))
+    if not allowed(current_user, Permission.EDIT_KNOWLEDGE):
+        state, owner = "", None
+    labels = None
+    if given.get("owned") and owned_labels is not None and place.customer_id is not None:
+        labels = frozenset(label.casefold() for label in owned_labels(place.customer_id))
     return Filters(
-        language=request.args.get("language", "")[:16],
+        language=given.get("language", "")[:16].replace("\0", ""),
         audience=Audience(audience) if audience in set(Audience) else None,
-        label=request.args.get("label", "")[:60],
+        label=given.get("label", "")[:60].replace("\0", ""),
+        owner_id=owner,
+        labels_any=labels,
+        state=ArticleState(state) if state in set(ArticleState) else None if state == "any" else ArticleState.PUBLISHED,
     )
 
 
+def filter_choices(filters: Filters, moment: Moment, place: Place) -> dict[str, Any]:
+    """What the filters above the results offer: values with their words."""
+    owners: Sequence[Any] = ()
+    if allowed(current_user, Permission.EDIT_KNOWLEDGE) and moment.owners:
+        names = select(User.id, User.name).where(User.id.in_(moment.owners)).order_by(User.name, User.id)
+        owners = db.session.execute(names).all()
+    return {
+        "languages": [(code, language_name(code)) for code in with_chosen(moment.languages, filters.language)],
+        "labels": [(label, label) for label in with_chosen(moment.labels, filters.label)],
+        "owners": owners,
+        "knows_customer": owned_labels is not None and place.customer_id is not None,
+    }
+
+
+def with_chosen(offered: Sequence[str], chosen: str) -> list[str]:
+    """A choice that came with the address stays visible, however rare it is."""
+    return [*offered, *([chosen] if chosen and chosen not in offered else [])]
+
+
+def chosen_before(filters: Filters, moment: Moment) -> dict[str, Any]:
+    """What stands there before anything is asked: kept at hand, opened lately, changed lately."""
+    browsed = db.session.scalars(queries.latest(moment.articles(filters, BROWSED))).all()
+    if filters:
+        return {"browsed": browsed, "at_hand": [], "recent": []}
+    at_hand = db.session.scalars(queries.pinned_by(current_user.id)).all()
+    recent = db.session.scalars(queries.opened_by(current_user.id)).all()
+    return {"browsed": browsed, "at_hand": at_hand, "recent": [row for row in recent if row not in at_hand]}
+
+
+def written_down(
+    answer: Answer | None, shown: Sequence[int], asked_in: AskedIn, place: Place, filters: Filters | None = None
+) -> Asked:
+    """The question as it was recorded; without an id when there was none, or when that failed."""
+    if answer is None:
+        return Asked()
+    filters = filters or Filters()
+    asker = Asker(current_user.id, asked_in, place.interaction_id, filters.language, narrowed=bool(filters))
+    kept = quietly(lambda connection: asking.write_down(connection, answer, shown, asker, utc_now()))
+    return kept or Asked()
+
+
+def note_opening(row: Article, place: Place) -> None:
+    """Write down that the person asking has an article before them."""
+    user_id, occasion = current_user.id, Occasion(place.question_id, place.interaction_id)
+    quietly(lambda connection: note_opened(connection, row.id, occasion, user_id=user_id, now=utc_now()))
+
+
 def place_of(values: Any) -> Place:
-    return Place(number(values.get("interaction_id")), number(values.get("customer_id")))
+    names = ("interaction_id", "customer_id", "question_id")
+    return Place(*(number(values.get(name)) for name in names))
+
+
+def occasion_of(values: Any) -> Occasion:
+    position = number(values.get("position"))
+    return Occasion(
+        number(values.get("question_id")),
+        number(values.get("interaction_id")),
+        position if position and position <= 1_000 else None,
+    )
 
 
 def number(text: str | None) -> int | None:

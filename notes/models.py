@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from console.auth.models import User
+from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer
 from console.db import Base, enum_column, utc_now
 
@@ -70,7 +71,7 @@ class Note(Base):
         return self.follow_up_on is not None and self.follow_up_on <= today
 
     def may_be_amended_by(self, user: User) -> bool:
-        return user.id == self.author_id or "supervisor" in user.role_names
+        return user.id == self.author_id or allowed(user, Permission.AMEND_ANY_NOTE)
 
 
 class NoteRevision(Base):

@@ -86,15 +86,21 @@ def found(words: str) -> list[tuple[Customer, Hit]]:
 @requires(Permission.WRITE_NOTE)
 def save_capture() -> ResponseReturnValue:
     customer_id = request.form.get("customer_id", type=int)
-    customer = customer_or_404(customer_id) if customer_id else None
-    if customer is None:
-        flash("Choose the customer first; the note was not saved.", "warn")
-        return redirect(url_for(".capture"), code=303)
     form = NewNoteForm()
+    if not customer_id:
+        return ask_whom(form, request.form.get("about", "").strip()[:100])
+    customer = customer_or_404(customer_id)
     if saved(customer, form):
         flash(f"Saved to {customer.name}.", "good")
         return redirect(url_for(".capture"), code=303)
     return show_capture(customer, form, 422)
+
+
+def ask_whom(form: NewNoteForm, words: str) -> Response:
+    """The note as it was typed, and the question that is open; `words` are what was answered to it."""
+    form.validate()
+    form.form_errors.append("Say whom the note is about; it is not saved yet.")
+    return make_response(render_template("notes/capture.html", form=form, words=words, hits=found(words)), 422)
 
 
 def show_capture(customer: Customer, form: NewNoteForm, status: int = 200) -> Response:

@@ -118,7 +118,8 @@ def empty(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         # Switches off triggers and foreign keys for this connection: the guards refuse deletes otherwise.
-        deletes = "".join(f"DELETE FROM {table.name};" for table in Base.metadata.tables.values())
+        tables = [*Base.metadata.tables, "passage_vectors", "title_vectors"]
+        deletes = "".join(f"DELETE FROM {table};" for table in tables)
         connection.execute(text(f"SET session_replication_role = replica; {deletes}"))
     engine.dispose()
 

@@ -6,7 +6,8 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-import console.assist.lines  # noqa: F401  tells the timeline how the use of an article reads
+import console.assist.lines  # tells the timeline how the use of an article reads
+import console.assist.owned  # noqa: F401  tells the knowledge base what a customer owns
 from console.assist.homes import desk, figures, installation
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.forms import BoundaryForm, ComplaintForm, PreferenceForm, with_ids
@@ -28,6 +29,8 @@ from console.interactions.forms import OpenForm, UtteranceForm
 from console.interactions.handling import last_turns, latest_words, live_of
 from console.interactions.models import Channel
 from console.web import render_page_or_partial, today
+from knowledge.gap_queries import assigned_to
+from knowledge.listing import to_check
 from knowledge.titles import titles_like
 from notes.forms import NewNoteForm, PromiseForm
 from notes.queries import open_promises, pinned_for
@@ -47,6 +50,9 @@ def home() -> ResponseReturnValue:
         live=live_of(current_user.id),
         desk=desk(current_user.id, now) if allowed(current_user, Permission.HANDLE_INTERACTION) else None,
         team=figures(now) if allowed(current_user, Permission.SEE_TEAM) else None,
+        to_check=to_check(current_user.id, today()),
+        today=today(),
+        gaps=assigned_to(current_user.id) if allowed(current_user, Permission.EDIT_KNOWLEDGE) else [],
         installation=installation() if allowed(current_user, Permission.MANAGE_USERS) else None,
     )
 

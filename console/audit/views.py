@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 from flask import Blueprint, Response, abort, request, stream_with_context, url_for
@@ -24,7 +22,7 @@ from console.customers.searching import find
 from console.customers.timeline import Cursor
 from console.db import db
 from console.events import Event, Topic, record_event
-from console.web import render_page_or_partial, today, wants_partial
+from console.web import harmless, render_page_or_partial, spreadsheet, today, wants_partial
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -133,10 +131,10 @@ def full_name(first: str | None, last: str | None) -> str | None:
 
 def csv_lines(filters: Filters) -> Iterator[str]:
     """The record from one statement, some rows at a time, so that millions of events need little memory."""
-    yield written([COLUMNS])
+    yield spreadsheet([COLUMNS])
     rows = db.session.execute(record(filters, what=EXPORTED), execution_options={"yield_per": ROWS_AT_ONCE})
     for some in rows.partitions():
-        yield written(
+        yield spreadsheet(
             (
                 row.recorded_at.isoformat(),
                 row.at.isoformat(),
@@ -154,17 +152,6 @@ def csv_lines(filters: Filters) -> Iterator[str]:
             for row in some
             for actor, first, last, subject in [row[len(EXPORTED) :]]
         )
-
-
-def written(rows: Iterable[Sequence[Any]]) -> str:
-    text = StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def harmless(name: str | None) -> str | None:
-    """A name that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{name}" if name and name[0] in "=+-@\t\r" else name
 
 
 def people() -> Sequence[User]:

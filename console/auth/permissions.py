@@ -23,8 +23,10 @@ class Permission(StrEnum):
     SHOW_CONTACT_DETAILS = auto()  # unmasked; each asking is recorded
     HANDLE_INTERACTION = auto()
     SEE_KNOWLEDGE = auto()
+    PROPOSE_ARTICLE = auto()  # write one as a draft, which a knowledge owner publishes
     EDIT_KNOWLEDGE = auto()
     WRITE_NOTE = auto()
+    AMEND_ANY_NOTE = auto()  # others' too; their authors always may
     SEE_GESTURES = auto()
     OFFER_GESTURE = auto()
     REVERSE_GESTURE = auto()
@@ -42,6 +44,7 @@ FRONTLINE = EVERYONE | {
     P.EDIT_CUSTOMER,
     P.SHOW_CONTACT_DETAILS,
     P.HANDLE_INTERACTION,
+    P.PROPOSE_ARTICLE,
     P.WRITE_NOTE,
     P.OFFER_GESTURE,
 }
@@ -49,9 +52,18 @@ ROLES: dict[str, frozenset[Permission]] = {
     "agent": frozenset(FRONTLINE),
     "sales": frozenset(FRONTLINE),
     "supervisor": frozenset(
-        FRONTLINE | {P.EDIT_KNOWLEDGE, P.REVERSE_GESTURE, P.EDIT_CATALOGUE, P.SET_LIMITS, P.SEE_TEAM, P.SEE_AUDIT}
+        FRONTLINE
+        | {
+            P.AMEND_ANY_NOTE,
+            P.EDIT_KNOWLEDGE,
+            P.REVERSE_GESTURE,
+            P.EDIT_CATALOGUE,
+            P.SET_LIMITS,
+            P.SEE_TEAM,
+            P.SEE_AUDIT,
+        }
     ),
-    "administrator": frozenset(EVERYONE | {P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS}),
+    "administrator": frozenset(EVERYONE | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS}),
 }
 
 

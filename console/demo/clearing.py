@@ -49,9 +49,18 @@ CONDEMNED = Table(
 )
 # To whom a row belongs, where that is not a customer: the column that names the owner.
 OWNERS = {
+    "article_drafts": "user_id",
+    "article_feedback": "interaction_id",
+    "article_flags": "article_id",
     "article_links": "interaction_id",
+    "article_pins": "user_id",
+    "article_revisions": "article_id",
+    "article_slugs": "article_id",
+    "article_suggestions": "article_id",
+    "asked_questions": "interaction_id",
     "deliveries": "order_id",
     "gesture_versions": "gesture_id",
+    "ingestion_runs": "started_by_id",
     "ledger_events": "entry_id",
     "name_token_typos": "token_id",
     "note_revisions": "note_id",
@@ -59,8 +68,19 @@ OWNERS = {
     "passages": "article_id",
     "utterances": "interaction_id",
 }
+# What was done with an article does not keep it.
+CARRIED_ALONG = {"article_feedback.article_id"}
 # These belong to nobody, are no one's data or go with the rows that they are about.
-APART = {"article_changes", "knowledge_revisions", "ledger_locks", "name_tokens", "roles", "user_roles"}
+APART = {
+    "article_changes",
+    "knowledge_gaps",
+    "knowledge_revisions",
+    "knowledge_settings",
+    "ledger_locks",
+    "name_tokens",
+    "roles",
+    "user_roles",
+}
 LOCKS = {"agent": "users", "customer": "customers", "interaction": "interactions"}  # by the subject's first word
 NAMES = ("title", "name", "first_name", "number", "sku", "code", "role")  # what a row is called, the first it has
 
@@ -108,6 +128,13 @@ def condemn() -> None:
         add(name, select(table.c.id).where(table.c.is_demo))
     for name, owner, column in belongings():
         add(name, select(column.table.c.id).where(is_condemned(owner, column)))
+    questions, feedback = TABLES["asked_questions"], TABLES["article_feedback"]
+    in_the_box = questions.c.interaction_id.is_(None), is_condemned("users", questions.c.user_id)
+    add("asked_questions", select(questions.c.id).where(*in_the_box))
+    add("article_feedback", select(feedback.c.id).where(is_condemned("asked_questions", feedback.c.question_id)))
+    goes = questions.c.gap_id.is_not(None), is_condemned("asked_questions", questions.c.id)
+    add("knowledge_gaps", select(questions.c.gap_id).where(*goes).distinct())
+    spare_gaps()
     tokens, typos = TABLES["customer_tokens"], TABLES["name_token_typos"]
     add("name_tokens", select(tokens.c.token_id).where(is_condemned("customer_tokens", tokens.c.id)).distinct())
     add("name_token_typos", select(typos.c.id).where(is_condemned("name_tokens", typos.c.token_id)))
@@ -149,7 +176,15 @@ def spare() -> dict[str, dict[int, Counter[str]]]:
         for name, owner, column in belongings():
             strays = select(column.table.c.id).where(column.is_not(None), not_(is_condemned(owner, column)))
             take_off(name, strays)
+        spare_gaps()
     return needed
+
+
+def spare_gaps() -> None:
+    """A gap stays with any question of it that stays."""
+    questions = TABLES["asked_questions"]
+    stays = questions.c.gap_id.is_not(None), not_(is_condemned("asked_questions", questions.c.id))
+    take_off("knowledge_gaps", select(questions.c.gap_id).where(*stays).distinct())
 
 
 def references() -> Iterator[tuple[Table, Column[Any]]]:
@@ -157,7 +192,9 @@ def references() -> Iterator[tuple[Table, Column[Any]]]:
     for table in Base.metadata.sorted_tables:
         if table.name not in {"user_roles", "name_token_typos"}:
             for column in table.c:
-                if column.foreign_keys:
+                # What the database empties by itself keeps nothing: a question outlives its best article.
+                held = any(key.ondelete != "SET NULL" for key in column.foreign_keys)
+                if held and str(column) not in CARRIED_ALONG:
                     yield table, column
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
+from console.customers.tokens import prune
+from console.db import db
 from console.demo import clearing, loading
 from console.errors import DomainError
 
@@ -27,6 +29,8 @@ def load() -> None:
 def clear() -> None:
     """Take the demo shop away, and nothing else."""
     done = clearing.clear()
+    prune()  # the words of names that nobody carries any more
+    db.session.commit()
     click.echo(f"Removed {done.rows.total():,} rows of the demo shop." if done.rows else "There is no demo shop here.")
     for kept in done.kept[:SHOWN]:
         click.echo(f"  {kept}.")

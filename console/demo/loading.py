@@ -18,6 +18,7 @@ from console.customers.models import Customer
 from console.customers.tokens import index_customers
 from console.db import db, utc_now
 from console.demo import everyday, house, profiles, stories
+from console.demo.asking import ask, really_ask
 from console.demo.clearing import clear
 from console.demo.days import Days
 from console.demo.diary import Diary
@@ -103,6 +104,7 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     progress("Filing the knowledge base", 10)
     library = file_articles(days)
     link(talks, library, diary)
+    ask(talks, library, staff, days)
     events += diary.write()
     progress("Learning everybody's name", 10)
     index_customers([person.customer.id for person in people])
@@ -157,6 +159,9 @@ def embed_aloud() -> None:
         return
     with click.progressbar(length=passages_left(model.name), label="Reading the articles for their meaning") as bar:
         embed_missing(model, db.session.commit, bar.update)
+    really_ask()
+    click.echo("Exporting the model for the server's workers …")
+    model.export()
 
 
 def load_if_empty() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from console.demo.days import Days
+from knowledge.drafts import Draft
 from knowledge.models import ArticleState, Audience
-from knowledge.reading import Draft
 
 SHOP = Path(__file__).parent / "shop"
 DOMAIN = "larchandlantern.example"

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from statistics import median_high
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from console.customers.models import Customer, Order, OrderLine, OrderStatus, Product
@@ -80,7 +80,7 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         signals=signals_for(customer.id, now),
         likings=[*likings_of(customer.id), *bought(customer.id)],
         refusals=[Refused(row.kind, row.text, row.after, row.id) for row in boundaries_for(customer.id)],
-        history=history_of(customer.id),
+        history=history_of(customer.id, now),
     )
     advice = suggest([as_candidate(version) for version in versions], situation)
     fitting = [version for version in versions if suits_the_moment(as_candidate(version), situation)]
@@ -161,12 +161,16 @@ def bought(customer_id: int) -> list[Liking]:
     return [Liking(f"{name} ({category})" if category else name, "bought", line_id) for line_id, name, category in rows]
 
 
-def history_of(customer_id: int) -> list[Given]:
+def history_of(customer_id: int, now: datetime) -> list[Given]:
     rows = db.session.execute(
         select(LedgerEntry, Gesture.kind, GestureVersion.name, GestureVersion.gesture_id)
         .join(GestureVersion, GestureVersion.id == LedgerEntry.gesture_version_id)
         .join(Gesture, Gesture.id == GestureVersion.gesture_id)
-        .where(LedgerEntry.customer_id == customer_id, LedgerEntry.state.not_in(REFUSED))
+        .where(
+            LedgerEntry.customer_id == customer_id,
+            LedgerEntry.state.not_in(REFUSED),
+            or_(LedgerEntry.state != EntryState.HELD, LedgerEntry.expires_at > now),
+        )
         .order_by(LedgerEntry.booked_at.desc(), LedgerEntry.id.desc())
         .limit(REMEMBERED)
     )

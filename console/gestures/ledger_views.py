@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.orm import joinedload
 
 from console.auth.models import User
@@ -18,7 +19,7 @@ from console.gestures.blueprint import bp
 from console.gestures.forms import LedgerFilter, ReversalForm
 from console.gestures.ledger import reverse
 from console.gestures.locking import Busy
-from console.gestures.models import SPENT, LedgerEntry, LedgerEvent
+from console.gestures.models import SPENT, EntryState, LedgerEntry, LedgerEvent
 from console.gestures.panel_views import later
 from console.web import LARGEST_ID, render_page_or_partial
 
@@ -57,7 +58,7 @@ def entries(form: LedgerFilter, agent_id: int | None) -> Select[LedgerEntry]:
         joinedload(LedgerEntry.gesture_version),
     )
     if form.state.data:
-        page = page.where(LedgerEntry.state == form.state.data)
+        page = page.where(is_in(EntryState(form.state.data), utc_now()))
     if agent_id or form.agent.data:
         page = page.where(LedgerEntry.agent_id == (agent_id or form.agent.data))
     if form.customer.data:
@@ -65,6 +66,14 @@ def entries(form: LedgerFilter, agent_id: int | None) -> Select[LedgerEntry]:
     if form.before.data:
         page = page.where(LedgerEntry.id < form.before.data)
     return page.order_by(LedgerEntry.id.desc()).limit(PAGE + 1)
+
+
+def is_in(state: EntryState, now: datetime) -> ColumnElement[bool]:
+    """The same as `LedgerEntry.state_at`, asked of the database."""
+    overdue = and_(LedgerEntry.state == EntryState.HELD, LedgerEntry.expires_at <= now)
+    if state is EntryState.EXPIRED:
+        return or_(LedgerEntry.state == state, overdue)
+    return and_(LedgerEntry.state == state, not_(overdue))
 
 
 def narrowed(form: LedgerFilter) -> dict[str, Any]:

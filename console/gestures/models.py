@@ -149,6 +149,10 @@ class LedgerEntry(Base):
     def is_held(self) -> bool:
         return self.state is EntryState.HELD
 
+    def state_at(self, now: datetime) -> EntryState:
+        """A hold whose time is up has run out, whether or not anybody has put it to rest."""
+        return EntryState.EXPIRED if self.is_held and self.expires_at <= now else self.state
+
 
 class LedgerEvent(Base):
     """One step of an entry. Append-only, by database trigger."""

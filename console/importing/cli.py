@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from console.importing.kinds import ALL
 from console.importing.mapping import read_mapping
 from console.importing.problems import BadFile
-from console.importing.running import import_file
+from console.importing.running import import_file, write_down
 from console.importing.saving import Kind
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -46,6 +46,7 @@ def command_for(kind: Kind) -> click.Command:
                 )
         except BadFile as problem:
             raise click.ClickException(str(problem)) from None
+        write_down(result)
         for line in result.lines():
             click.echo(line)
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from console.config import is_time_zone
 from console.db import db, utc_now
+from console.events import Topic, record_event
 from console.importing.fields import Reading
 from console.importing.mapping import FileMapping
 from console.importing.problems import BadFile, BadRow
@@ -97,6 +98,15 @@ def import_file(
     if not dry_run and report.counts[Outcome.INSERTED] >= ROWS_WORTH_ANALYZING:
         refresh_statistics()
     return report
+
+
+def write_down(report: Report) -> None:
+    """Into the record: what kind of rows, and how many of each outcome. Not of a dry run."""
+    if report.dry_run:
+        return
+    counts = {outcome.value: number for outcome, number in report.counts.items() if number}
+    record_event("file.imported", Topic.ACCESS, data={"rows": report.kind} | counts)
+    db.session.commit()
 
 
 def read_all(state: Import, records: CsvFile | JsonFile, progress: Progress, dry_run: bool) -> None:

@@ -97,7 +97,8 @@ def live_card(interaction: Interaction, form: UtteranceForm, status: int = 200) 
         words=latest_words(turns),
     )
     if status == 200 and form.speaker.data == Speaker.CUSTOMER:
-        response.headers["HX-Trigger"] = "customerSaid"
+        # After the swap: what the help pane asks stands in this card.
+        response.headers["HX-Trigger-After-Swap"] = "customerSaid"
     return response
 
 

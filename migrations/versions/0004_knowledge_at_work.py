@@ -286,12 +286,16 @@ def upgrade() -> None:
     op.add_column("articles", sa.Column("expires_on", sa.Date(), nullable=True))
     op.add_column("articles", sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
     op.add_column("articles", sa.Column("standing", sa.Double(), server_default="0", nullable=False))
-    watch(f"{WATCHED}, expires_on, standing")
+    op.create_index("ix_articles_updated_at_id", "articles", ["updated_at", "id"])
+    op.create_index("ix_articles_owner_id_verify_by", "articles", ["owner_id", "verify_by"])
+    watch(f"{WATCHED}, expires_on, standing, owner_id, verified_at, verify_by")
     op.execute(FIRST_REVISIONS[op.get_bind().dialect.name])
 
 
 def downgrade() -> None:
     watch(WATCHED)
+    for index in ("ix_articles_owner_id_verify_by", "ix_articles_updated_at_id"):
+        op.drop_index(index, "articles")
     for column in ("standing", "revision", "expires_on"):
         op.execute(f"ALTER TABLE articles DROP COLUMN {column}")
     op.drop_table("article_feedback")

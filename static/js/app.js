@@ -3,6 +3,7 @@ import "./theme.js";
 import "./csrf.js";
 import "./toasts.js";
 import "./menus.js";
+import "./focus.js";
 import "./combobox.js";
 import "./shortcuts.js";
 import "./palette.js";

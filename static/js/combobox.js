@@ -1,6 +1,9 @@
-// A search box with a list of hits: arrows move, Enter opens, Escape shuts. Focus stays in the box.
+// A search box with a list of hits: arrows move, Enter opens, Escape shuts. Focus stays in the box. While the hits are
+// those of other words than the ones in the box (aria-busy), none of them can be chosen: Enter then asks the server.
+const BUSY = '[aria-busy="true"]';
+
 export function options(list) {
-  return [...list.querySelectorAll('[role="option"]:not([aria-disabled="true"], [hidden])')];
+  return [...list.querySelectorAll('[role="option"]:not([aria-disabled="true"], [hidden])')].filter((option) => !option.closest(BUSY));
 }
 
 export function mark(input, list, chosen) {
@@ -56,8 +59,12 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && !list.hidden && marked(list)) {
     event.preventDefault();
     marked(list).click();
+  } else if (event.key === "Enter") {
+    input.dataset.asked = input.value; // hits that come late do not open over the answer
+    shut(input, list);
   } else if (event.key === "Escape") {
     if (!list.hidden) shut(input, list);
+    else if (asksInPlace(input.form)) input.blur();
     else if (input.value) { input.value = ""; list.replaceChildren(); }
     else input.blur();
     event.preventDefault();
@@ -66,15 +73,28 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   const input = document.querySelector(`[data-combobox] [role="combobox"][aria-controls="${detail.target.id}"]`);
-  if (!input || document.activeElement !== input) return;
+  detail.target.removeAttribute("aria-busy");
+  if (!input || document.activeElement !== input || input.dataset.asked === input.value) return;
   mark(input, detail.target, null);
   openList(input, detail.target);
 });
 
 document.addEventListener("input", (event) => {
   const found = event.target.matches?.('[data-combobox] [role="combobox"]') && parts(event.target);
-  if (found && event.target.value.trim() === "") shut(found.input, found.list);
+  if (!found) return;
+  found.list.setAttribute("aria-busy", "true");
+  mark(found.input, found.list, null);
+  if (event.target.value.trim() === "") shut(found.input, found.list);
 });
+
+// Asked with Enter, the words stay and the keys belong to the answer.
+document.addEventListener("submit", (event) => {
+  if (asksInPlace(event.target)) event.target.querySelector('input[type="search"]')?.blur();
+});
+
+function asksInPlace(form) {
+  return form?.matches('form[role="search"][hx-get]') ?? false;
+}
 
 document.addEventListener("focusin", (event) => {
   for (const box of document.querySelectorAll("[data-combobox]")) {

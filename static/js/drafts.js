@@ -1,4 +1,4 @@
-// textarea[data-draft="key"]: what is typed survives a closed tab, until it is saved, discarded or a week old.
+// textarea[data-draft="key"]: what is typed there, and in the form around it, survives a closed tab, until it is saved, discarded or a week old.
 const PREFIX = `draft:${document.body.dataset.user ?? ""}:`;
 const SENT = "drafts-sent";
 const WEEK = 7 * 24 * 3600 * 1000;
@@ -6,10 +6,18 @@ const WEEK = 7 * 24 * 3600 * 1000;
 const slot = (area) => PREFIX + area.dataset.draft;
 const areas = (within) => [...(within.matches?.("textarea[data-draft]") ? [within] : []), ...(within.querySelectorAll?.("textarea[data-draft]") ?? [])];
 
+const around = (area) => [...(area.form?.elements ?? [])].filter((one) => one !== area && one.name && !["hidden", "submit", "button", "file", "password"].includes(one.type));
+const ticks = (one) => ["checkbox", "radio"].includes(one.type);
+const isTyped = (one) => !ticks(one) && one.tagName !== "SELECT" && one.value.trim() !== "";
+
 document.addEventListener("input", ({ target }) => {
-  if (!target.matches?.("textarea[data-draft]")) return;
-  if (target.value.trim()) localStorage.setItem(slot(target), JSON.stringify({ at: Date.now(), text: target.value }));
-  else localStorage.removeItem(slot(target));
+  const form = target.closest?.("form");
+  const area = target.matches?.("textarea[data-draft]") ? target : form && areas(form)[0];
+  if (!area) return;
+  const rest = around(area);
+  if (!area.value.trim() && !rest.some(isTyped)) return localStorage.removeItem(slot(area));
+  const fields = rest.map((one) => [one.name, ticks(one) ? one.checked && one.value : one.value]);
+  localStorage.setItem(slot(area), JSON.stringify({ at: Date.now(), text: area.value, fields }));
 });
 
 // A plain form is known to be saved when the next page does not show it as refused.
@@ -44,9 +52,10 @@ function settle() {
 
 function restore(area) {
   const kept = read(slot(area));
-  if (!kept || area.value.trim() || area.dataset.restored) return;
+  if (!kept || area.value.trim() || area.dataset.restored || area.form?.querySelector(".error-summary")) return;
   area.dataset.restored = "yes";
   area.value = kept.text;
+  refill(area, kept.fields ?? []);
   const line = document.createElement("p");
   line.className = "draft-line";
   line.textContent = "Draft restored.";
@@ -56,12 +65,22 @@ function restore(area) {
   discard.textContent = "Discard";
   discard.addEventListener("click", () => {
     localStorage.removeItem(slot(area));
-    area.value = area.defaultValue;
+    area.form.reset();
     line.remove();
     area.focus();
   });
   line.append(discard);
   area.after(line);
+}
+
+function refill(area, fields) {
+  for (const one of around(area)) {
+    const values = fields.filter(([name]) => name === one.name).map(([, value]) => value);
+    if (!values.length) continue;
+    if (ticks(one)) one.checked = values.includes(one.value);
+    else if (values[0] !== one.value) one.value = values[0];
+    if (isTyped(one)) one.closest("details")?.setAttribute("open", "");
+  }
 }
 
 function read(key) {

@@ -1,4 +1,5 @@
-// Menus open under the button that opens them; dialogs open from [data-dialog] and shut from [data-close].
+// Menus open under the button that opens them, and a press of [data-shut] in one shuts it; dialogs open from [data-dialog]
+// and shut from [data-close].
 document.addEventListener("beforetoggle", (event) => {
   const menu = event.target;
   if (event.newState !== "open" || !menu.matches?.(".menu[popover]")) return;
@@ -8,12 +9,16 @@ document.addEventListener("beforetoggle", (event) => {
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".menu[popover]")) {
     document.querySelector(`[popovertarget="${event.target.id}"]`)?.setAttribute("aria-expanded", String(event.newState === "open"));
+    if (event.newState === "open" && event.target.matches(".form-menu") && !event.target.contains(document.activeElement)) {
+      event.target.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+    }
   }
 }, true);
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.target.closest?.(".menu[popover]");
-  if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key) || event.target.matches("input")) return;
+  const opened = document.getElementById(event.target.getAttribute?.("popovertarget"));
+  const menu = event.target.closest?.(".menu[popover]") ?? (opened?.matches(".menu:popover-open") ? opened : null);
+  if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key) || event.target.matches("input, select, textarea")) return;
   const items = [...menu.querySelectorAll(".menu__item")];
   const step = event.key === "ArrowDown" ? 1 : -1;
   items.at((items.indexOf(document.activeElement) + step) % items.length)?.focus();
@@ -23,6 +28,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog]");
   if (opener) document.getElementById(opener.dataset.dialog)?.showModal();
+  if (event.target.closest("[data-shut]")) event.target.closest("[popover]")?.hidePopover();
   if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
   if (event.target.matches("dialog.dialog")) event.target.close(); // the veil around it
   if (event.target.closest("[data-back]")) history.length > 1 ? history.back() : location.assign("/");
@@ -39,6 +45,11 @@ function openAgain(within) {
 
 openAgain(document);
 document.addEventListener("htmx:load", ({ detail }) => openAgain(detail.elt));
+// A menu whose content was changed is as large as that now.
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  const menu = detail.elt.closest?.(".menu[popover]:popover-open");
+  if (menu) place(menu, document.querySelector(`[popovertarget="${menu.id}"]`));
+});
 document.addEventListener("DOMContentLoaded", focusMistakes);
 document.addEventListener("htmx:afterSettle", focusMistakes);
 

@@ -21,6 +21,7 @@ if (dialog) {
   });
 
   input.addEventListener("input", () => {
+    hits.setAttribute("aria-busy", "true");
     filter(input.value);
     if (!input.value.trim()) hits.replaceChildren();
   });
@@ -37,6 +38,7 @@ if (dialog) {
     }
   });
   hits.addEventListener("htmx:afterSwap", () => {
+    hits.removeAttribute("aria-busy");
     if (!input.value.trim()) hits.replaceChildren();
     mark(input, list, marked(list) ?? options(list)[0]);
   });
@@ -53,10 +55,10 @@ if (dialog) {
   }
 
   function available() {
-    const named = [...document.querySelectorAll("[data-command]")].filter((element) => element.checkVisibility() || element.closest("template") === null && element.hidden);
+    const named = [...document.querySelectorAll("[data-command]")].filter((element) => element.checkVisibility() || element.hidden || element.closest(".menu[popover]"));
     const all = [...keyed(), ...named.map((element) => ({ element, key: element.dataset.key ?? "", label: labelOf(element) }))];
     const seen = new Set();
-    return all.filter(({ element, label }) => label && !dialog.contains(element) && !seen.has(element) && seen.add(element));
+    return all.filter(({ label }) => label && !seen.has(label) && seen.add(label));
   }
 
   function draw({ element, key, label }) {

@@ -9,9 +9,10 @@ let clear;
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.repeat) return;
+  if (event.key === "Escape") return leave(event);
   const combination = spell(event);
   const held = event.ctrlKey || event.metaKey || event.altKey;
-  if (!held && (event.target.closest?.(TYPING) || openDialog() || !singlesAreOn())) return;
+  if (!held && ((event.target.closest?.(TYPING) && !isAsked(event)) || openDialog() || !singlesAreOn())) return;
   if (!held && combination === "?") return press(event, showKeys);
   const sequence = before ? `${before} ${combination}` : combination;
   const target = find(sequence, event) ?? find(combination, event);
@@ -33,7 +34,10 @@ dialog?.querySelector("[data-single-keys]").addEventListener("change", (event) =
 });
 
 export function keyed() {
-  return [...document.querySelectorAll("[data-key]")].filter(isUsable).map((element) => ({ element, key: element.dataset.key, label: labelOf(element) }));
+  const seen = new Set();
+  const pressed = [...document.querySelectorAll("[data-key]")].filter((element) => isUsable(element) && find(element.dataset.key) === element);
+  const all = pressed.map((element) => ({ element, key: element.dataset.key, label: labelOf(element) }));
+  return all.filter(({ label }) => label && !seen.has(label) && seen.add(label));
 }
 
 export function labelOf(element) {
@@ -64,10 +68,17 @@ function spell(event) {
 }
 
 // What is in the page stands before what is in the bar; a chord stays within the form that is being typed in.
-function find(key, event) {
+function find(key, event = {}) {
   const found = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].filter(isUsable);
-  const form = event.target.closest?.("form");
+  const form = event.target?.closest?.("form");
   return found.find((element) => form && form.contains(element)) ?? found.find((element) => element.closest("main")) ?? found[0];
+}
+
+// Escape leaves a field with its words as they are, so that single letters are keys again; dialogs and menus shut themselves.
+function leave(event) {
+  if (!event.target.matches?.(TYPING) || event.target.closest("dialog, [popover]")) return;
+  event.preventDefault();
+  event.target.blur();
 }
 
 function startsSequence(key) {
@@ -76,6 +87,11 @@ function startsSequence(key) {
 
 function isUsable(element) {
   return !element.disabled && element.getAttribute("aria-disabled") !== "true" && element.checkVisibility() && (!openDialog() || openDialog().contains(element));
+}
+
+// In a search box that is still empty, / and ? are keys as everywhere else: nobody is called that.
+function isAsked({ key, target }) {
+  return "/?".includes(key) && target.matches('input[type="search"]') && !target.value;
 }
 
 function openDialog() {
@@ -94,11 +110,8 @@ function press(event, act) {
 function showKeys() {
   if (!dialog || dialog.open) return;
   const list = dialog.querySelector(".keys");
-  const seen = new Set();
-  const lines = [{ key: "Ctrl+K", label: "Commands" }, ...keyed(), { key: "?", label: "This list" }];
+  const lines = [{ key: "Ctrl+K", label: "Commands" }, ...keyed(), { key: "Esc", label: "Leave a field" }, { key: "?", label: "This list" }];
   list.replaceChildren(...lines.flatMap(({ key, label }) => {
-    if (!label || seen.has(key)) return [];
-    seen.add(key);
     const [term, keys] = [document.createElement("dt"), document.createElement("dd")];
     term.textContent = label;
     keys.append(...caps(key).map((cap) => Object.assign(document.createElement("kbd"), { textContent: cap, className: "keep" })));

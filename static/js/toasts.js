@@ -1,4 +1,6 @@
 // Short messages: from the HX-Trigger header, from scripts, and from answers that went wrong.
+import { settleOn } from "./focus.js";
+
 const region = document.getElementById("toasts");
 const ICONS = { good: "circle-check", warn: "triangle-alert", bad: "triangle-alert", give: "gift", info: "info" };
 const STAYS = 6000; // ms; what went wrong stays until it is dismissed
@@ -34,7 +36,8 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) {
 }
 
 document.addEventListener("click", (event) => {
-  event.target.closest?.("[data-dismiss]")?.closest(".alert, .toast")?.remove();
+  const gone = event.target.closest?.("[data-dismiss]")?.closest(".alert");
+  if (gone) drop(gone);
 });
 
 function read(xhr) {
@@ -83,8 +86,15 @@ function closer(box) {
   button.className = "btn ghost small icon-only close";
   button.setAttribute("aria-label", "Dismiss");
   button.append(icon("x"));
-  button.addEventListener("click", () => box.remove());
+  button.addEventListener("click", () => drop(box));
   return button;
+}
+
+// The keyboard goes on in the page.
+function drop(box) {
+  const held = box.contains(document.activeElement);
+  box.remove();
+  if (held) settleOn(document.getElementById("main"));
 }
 
 export function icon(name) {

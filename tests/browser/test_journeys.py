@@ -41,8 +41,8 @@ def test_an_agent_finds_helps_gives_and_writes_it_down(open_as: Open) -> None:
     page.keyboard.press("Control+Enter")
     expect(page.get_by_label("Timeline")).to_contain_text("Keeps the lamp")
 
-    page.locator("body").press("Escape")
-    page.get_by_role("link", name="Wrap up").click()
+    page.keyboard.press("Escape")  # leaves the note, so that w is a key again
+    page.keyboard.press("w")
     page.get_by_label("Reason").fill("Scratched lamp")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("status").first).to_contain_text("Wrapped up the talk with Isla Mercer")
@@ -104,3 +104,39 @@ def test_everything_is_reached_by_keyboard(open_as: Open) -> None:
     page.keyboard.press("g")
     page.keyboard.press("h")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+
+
+def test_the_keyboard_is_where_one_left_it(open_as: Open) -> None:
+    page = open_as("agent", "/customers/3")
+    page.keyboard.press("b")
+    expect(page.get_by_label("No gifts")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show the whole phone").first.press("Enter")
+    expect(page.locator("dd:focus")).to_contain_text("+44")
+    page.get_by_role("link", name="Talks").press("Enter")
+    expect(page.get_by_role("link", name="Talks")).to_be_focused()
+
+
+def test_the_hits_of_other_words_cannot_be_chosen(open_as: Open) -> None:
+    page = open_as("agent")
+    find(page, "gareth")
+    page.route("**/typeahead*", lambda route: None)  # the answer to what follows never comes
+    page.keyboard.press("Control+a")
+    page.keyboard.type("isla merser")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("Isla Mercer")
+    expect(page.get_by_role("main")).not_to_contain_text("Gareth")
+
+
+def test_an_administrator_adds_a_user_with_one_role(open_as: Open) -> None:
+    page = open_as("administrator")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("users and")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Add a user").press("Enter")
+    page.get_by_label("Name", exact=True).fill("Kit Keys")
+    page.get_by_label("E-mail", exact=True).fill("kit@shop.example")
+    page.get_by_label("Sales").press("Space")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Kit Keys may sign in")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from knowledge import ranking
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.keywords import MOST_WORDS, content_words, words_in_common
+from knowledge.ranking import Evidence
 
 NONE = -np.inf
 
@@ -14,32 +17,28 @@ def scores(*values: float) -> ranking.Scores:
     return np.array(values, np.float32)
 
 
-def test_each_search_is_scaled_over_its_own_best_hundred() -> None:
-    scaled = ranking.scaled(np.arange(1000, dtype=np.float32))
-    assert scaled.max() == 1
-    assert scaled[899] == 0
-    assert 0 < scaled[901] < scaled[950] < 1
-
-
 @pytest.mark.parametrize(("given", "expected"), [
     (scores(NONE, NONE), [0, 0]),
     (scores(NONE, 3), [0, 1]),
-    (scores(2, 2), [1, 1]),
-    (scores(1, 3, 2), [0, 1, 0.5]),
+    (scores(2, 1, NONE), [1, 0.5, 0]),
+    (scores(), []),
 ])  # fmt: skip
-def test_scaling_at_its_edges(given: ranking.Scores, expected: list[float]) -> None:
-    assert ranking.scaled(given).tolist() == expected
+def test_keyword_scores_count_as_shares_of_the_best(given: ranking.Scores, expected: list[float]) -> None:
+    assert ranking.shares(given).tolist() == expected
 
 
-def test_meaning_and_words_are_merged_by_weight() -> None:
-    merged = ranking.fused(scores(0.2, 0.6, NONE), scores(5, NONE, NONE))
-    assert merged.tolist() == pytest.approx([1 - ranking.MEANING, ranking.MEANING, NONE])
+def test_the_whole_article_is_the_mean_of_its_few_best_passages() -> None:
+    places = np.array([0, 1, 0, 0, 1, 0])
+    found = ranking.few_best(scores(0.1, 0.5, 0.4, 0.3, 0.7, 0.2), places, 2)
+    assert found.tolist() == pytest.approx([0.3, 0.6])
 
 
-def test_a_search_that_did_not_run_leaves_the_whole_weight_to_the_other() -> None:
-    nothing = scores(NONE, NONE, NONE)
-    assert ranking.fused(nothing, scores(5, 1, NONE)).tolist() == [1, 0, NONE]
-    assert ranking.fused(scores(0.5, 0.1, NONE), nothing).tolist() == [1, 0, NONE]
+def test_the_longer_a_question_the_more_the_whole_article_counts() -> None:
+    assert ranking.weights_for(1) == ranking.weights_for(8) == ranking.OF_SHORT
+    assert ranking.weights_for(64) == ranking.weights_for(5_000)
+    assert vars(ranking.weights_for(64)) == pytest.approx(vars(ranking.OF_LONG))
+    wholes = [ranking.weights_for(words).whole for words in range(1, 100)]
+    assert wholes == sorted(wholes)
 
 
 def test_the_best_come_first_and_equal_ones_in_their_order() -> None:
@@ -91,11 +90,20 @@ def test_an_excerpt_is_only_ever_made_of_the_passage() -> None:
         assert [part.marked for part in parts].count(True) == 1
 
 
-def test_confidence_rises_with_likeness_and_with_words_in_common() -> None:
-    sure = ranking.confidence(0.5, words=4, in_common=3)
-    assert sure > ranking.confidence(0.5, words=4, in_common=0) > 0.5
-    assert ranking.confidence(0.1, words=4, in_common=0) < 0.5
+SURE = Evidence(likeness=1.0, cosine=0.5, lead=0.3, covered=0.6, expected=0.5)
 
 
-def test_without_a_telling_word_a_weak_likeness_means_nothing() -> None:
-    assert ranking.confidence(0.3, words=0, in_common=0) < 0.5 < ranking.confidence(0.3, words=2, in_common=0)
+@pytest.mark.parametrize(
+    "change", [{"likeness": 0.6}, {"cosine": 0.1}, {"lead": 0.0}, {"covered": 0.1}, {"expected": 0.7}]
+)
+def test_confidence_falls_with_every_piece_of_evidence(change: dict[str, float]) -> None:
+    assert 0 < ranking.confidence(replace(SURE, **change)) < ranking.confidence(SURE) < 1
+
+
+def test_nothing_alike_is_not_shown_and_a_near_copy_is() -> None:
+    assert ranking.confidence(Evidence(0.2, 0.1, 0.05, 0.0, 0.5)) < ranking.SURE_ENOUGH < ranking.confidence(SURE)
+
+
+def test_a_lead_beyond_doubt_counts_no_more_than_a_clear_one() -> None:
+    clear = replace(SURE, lead=ranking.MOST_LEAD)
+    assert ranking.confidence(replace(SURE, lead=5.0)) == ranking.confidence(clear)

@@ -29,7 +29,7 @@ from console.gestures.ledger import Terms, grant, offer
 from console.gestures.models import Gesture, GestureVersion, LedgerEntry
 from console.interactions.models import Interaction, InteractionState, Utterance
 from console.web import zone
-from knowledge.models import Article, ArticleLink
+from knowledge.models import Article, ArticleLink, AskedIn, AskedQuestion, KnowledgeGap
 from notes.models import Note, Promise, PromiseState
 from tests import postgres
 from tests.conftest import make_app
@@ -352,6 +352,22 @@ def test_a_customer_stays_whole_when_somebody_elses_row_needs_an_order_of_theirs
     assert counts(Event, Event.customer_id == order.customer_id) > 20
     with pytest.raises(DomainError):
         loading.load(NOW)
+
+
+def test_a_knowledge_gap_stays_with_the_real_question_that_joined_it(small: None) -> None:
+    real = real_shop()
+    loading.load(NOW, customers=3)
+    gap = db.session.scalars(select(KnowledgeGap).order_by(KnowledgeGap.asked.desc()).limit(1)).one()
+    best = db.session.scalars(select(Article.id).limit(1)).one()
+    mine = AskedQuestion(text="Wrapped?", asked_in=AskedIn.SEARCH, user_id=real["agent"], gap_id=gap.id)
+    mine.best_article_id = best
+    add(db.session(), mine)
+    db.session.commit()
+    kept, question = gap.id, mine.id
+    clearing.clear()
+    assert db.session.scalars(select(KnowledgeGap.id)).all() == [kept]
+    left = db.session.execute(select(AskedQuestion.id, AskedQuestion.gap_id, AskedQuestion.best_article_id)).all()
+    assert [tuple(row) for row in left] == [(question, kept, None)], "an article goes though it was a best answer"
 
 
 def test_every_table_is_spoken_for_when_the_shop_is_cleared() -> None:

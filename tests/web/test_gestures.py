@@ -285,6 +285,25 @@ def test_the_ledger_shows_agents_their_own_and_supervisors_all(shop: SimpleNames
     assert supervisor.get("/gestures/ledger?state=nonsense").status_code == 404
 
 
+def test_an_offer_whose_time_is_up_is_shown_so_before_and_after_the_command(
+    shop: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(shop, shop.express)
+    entry = entries(shop)[0]
+    later = entry.expires_at + timedelta(seconds=1)
+    with monkeypatch.context() as clock:
+        clock.setattr("console.gestures.ledger_views.utc_now", lambda: later)
+        assert "Express delivery" in shop.agent.get("/gestures/ledger?state=expired").text
+        assert "Nothing of that kind" in shop.agent.get("/gestures/ledger?state=held").text
+    assert (entry.state_at(later), entry.state_at(entry.booked_at)) == (EntryState.EXPIRED, EntryState.HELD)
+    assert "Nothing of that kind" in shop.agent.get("/gestures/ledger?state=expired").text
+    command = shop.agent.application.test_cli_runner()
+    assert "out: 0." in command.invoke(args=["gestures", "expire"]).output
+    monkeypatch.setattr("console.gestures.cli.utc_now", lambda: later)
+    assert "out: 1." in command.invoke(args=["gestures", "expire"]).output
+    assert entries(shop)[0].state is EntryState.EXPIRED
+
+
 def test_the_ledger_is_paged_and_its_statements_do_not_grow(shop: SimpleNamespace, sign_in: SignIn) -> None:
     offer(shop, shop.call, key="0000-0000-0000-1000")
     few = shop.agent.get("/gestures/ledger")
@@ -317,6 +336,8 @@ def test_a_supervisor_adds_a_gesture_and_every_change_is_a_version(shop: SimpleN
     made = supervisor.post("/gestures", data=SHEET)
     assert made.status_code == 303
     gesture = shop.session.scalars(select(Gesture).where(Gesture.code == "a-clay-pot-with-the-new-plant")).one()
+    boxes = re.findall(r'<input[^>]*type="checkbox"[^>]*>', supervisor.get(f"/gestures/{gesture.id}/versions").text)
+    assert boxes and not any("required" in box for box in boxes)  # a browser would ask for every one
     changed = supervisor.post(f"/gestures/{gesture.id}/versions", data=SHEET | {"cost": "9.00", "version": "1"})
     assert changed.status_code == 303
     versions = shop.session.scalars(

@@ -417,14 +417,23 @@ def test_a_run_that_dies_half_way_is_simply_run_again(tmp_path: Path, monkeypatc
     assert counts(run_import("customers", path)) == (5, 0, 30, 0)
 
 
+def recorded(app: Flask) -> list[Event]:
+    with app.app_context():
+        return rows(Event)
+
+
 def test_the_command_reports_and_names_the_file_of_rejected_rows(app: Flask, tmp_path: Path) -> None:
     path = csv_file(tmp_path, "c.csv", CUSTOMERS, ANNA, ["", "x", "", "", ""])
     invoke: Callable[..., Any] = app.test_cli_runner().invoke
+    invoke(args=["import", "customers", str(path), "--source", "shop", "--dry-run"])
     result = invoke(args=["import", "customers", str(path), "--source", "shop"])
     assert result.exit_code == 0, result.output
     assert "1 inserted, 0 updated, 0 unchanged, 1 rejected" in result.output
     assert "Line 3: External_id is missing." in result.output
     assert (tmp_path / "c.rejected.csv").stat().st_mode & 0o077 == 0  # it holds customers' data
+    assert [(event.kind, event.actor_id, event.data) for event in recorded(app)] == [
+        ("file.imported", None, {"rows": "customers", "inserted": 1, "rejected": 1})
+    ]
     bad = invoke(args=["import", "orders", str(path)])
     assert bad.exit_code == 1
     assert "The file has no column for: status, total" in bad.output

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 
 from console.db import Base, db
 
-BY_HAND = ("passages_fts",)  # search tables that no model describes
+BY_HAND = ("passages_fts", "passage_vectors", "title_vectors")  # search tables that no model describes
 
 
 def tables() -> set[str]:

@@ -290,8 +290,25 @@ def test_a_phone_note_that_cannot_be_kept_stays_on_the_page(sign_in: SignIn, ses
     response = client.post("/notes/new", data={"customer_id": mei.id, "body": "Pays with 4111111111111111"})
     assert response.status_code == 422
     assert "4111111111111111" in response.text
-    assert client.post("/notes/new", data={"body": "About nobody"}).location == "/notes/new"
     assert written(session) == []
+
+
+def test_a_phone_note_about_nobody_is_kept_and_finds_its_customer(sign_in: SignIn, session: Session) -> None:
+    mei = make_customer(session, "Mei", "Gonzalez", phones=("+447700900123",))
+    client = sign_in("sales")
+    typed = {"body": "Wants the blue one.", "kind": "visit", "promise_text": "Ring back"}
+    response = client.post("/notes/new", data=typed)
+    assert response.status_code == 422
+    assert "Say whom the note is about" in response.text
+    for words in ("Wants the blue one.", 'value="visit" checked', "Ring back"):
+        assert words in response.text
+    named = client.post("/notes/new", data=typed | {"about": "07700 900123"})
+    assert named.status_code == 422
+    assert f'name="customer_id" value="{mei.id}" checked' in named.text
+    assert "Nobody is found by that" in client.post("/notes/new", data=typed | {"about": "zzzzzz"}).text
+    assert written(session) == []
+    client.post("/notes/new", data={"customer_id": mei.id, "body": "Wants the blue one."})
+    assert [note.customer_id for note in written(session)] == [mei.id]
 
 
 def test_a_promise_is_made_kept_and_gone_from_the_panel(sign_in: SignIn, session: Session) -> None:

@@ -217,7 +217,7 @@ def test_a_talk_goes_from_first_word_to_wrap_up(sign_in: SignIn, session: Sessio
         f"/interactions/{talk.id}/utterances", data={"speaker": "customer", "text": "It is scratched"}, headers=HTMX
     )
     assert "It is scratched" in said.text
-    assert said.headers["HX-Trigger"] == "customerSaid"
+    assert said.headers["HX-Trigger-After-Swap"] == "customerSaid"
     empty = client.post(f"/interactions/{talk.id}/wrap-up", data={"code": "damaged", "resolved": "yes", "reason": " "})
     assert empty.status_code == 422
     done = {"code": "damaged", "resolved": "no", "reason": "Scratched lamp", "resolution": "Photo asked", "result": ""}

@@ -1,0 +1,208 @@
+"""The same questions answered by PostgreSQL itself: pgvector's HNSW index, in step with the articles by triggers.
+
+No process holds a vector, so what is saved is found, and what is deleted is gone, with the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select, text
+
+from console.db import db
+from console.web import today
+from knowledge.models import Article, ArticleState, KnowledgeRevision
+from knowledge.nearby import LISTED, Filters, Nearby, Numbers, Vectors
+
+WALK = 100  # candidates that a walk through the index keeps at the least, of 1,000 at the most
+FEW = 2_000  # articles that filters leave: so few are compared one by one, exactly
+
+SETTINGS = text(
+    "SELECT set_config('hnsw.ef_search', :walk, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+)
+ARTICLE = "a.id, a.standing, a.verified_at IS NOT NULL AND (a.verify_by IS NULL OR a.verify_by >= :today)"
+NEAREST = """
+SELECT v.passage_id, {article}, -(v.embedding::halfvec({size}) <#> q.q), {title}
+FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
+CROSS JOIN passage_vectors v JOIN articles a ON a.id = v.article_id {titles}
+WHERE v.model = :model AND vector_dims(v.embedding) = {size} AND {condition}
+ORDER BY (v.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size}))){exact} LIMIT :count"""
+OF_PASSAGES = """
+SELECT p.id, {article}, coalesce(-(v.embedding::halfvec({size}) <#> q.q), 0), {title}
+FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
+CROSS JOIN passages p JOIN articles a ON a.id = p.article_id
+LEFT JOIN passage_vectors v ON v.passage_id = p.id AND v.model = :model AND vector_dims(v.embedding) = {size} {titles}
+WHERE p.id = ANY(:ids) AND {condition}"""
+TITLE = "coalesce(-(t.embedding::halfvec({size}) <#> q.q), 0)"
+TITLES = "LEFT JOIN title_vectors t ON t.article_id = a.id AND t.model = :model AND vector_dims(t.embedding) = {size}"
+ALLOWED = "SELECT a.id FROM articles a WHERE {condition} LIMIT :n"
+LATEST = "SELECT a.id FROM articles a WHERE {condition} ORDER BY a.updated_at DESC, a.id DESC LIMIT :n"
+LABELLED = "EXISTS (SELECT 1 FROM jsonb_array_elements_text(a.labels) label WHERE lower(label) = ANY(:{name}))"
+BY_WORDS = """
+SELECT p.id, {article}, 0, 0 FROM passages p JOIN articles a ON a.id = p.article_id
+WHERE p.id = ANY(:ids) AND {condition}"""
+
+LANGUAGES = text(
+    "SELECT lower(split_part(language, '-', 1)) FROM articles WHERE state = 'published' "
+    "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT :most"
+)
+LABELS = text(
+    "SELECT label FROM articles, jsonb_array_elements_text(labels) label WHERE state = 'published' "
+    "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT :most"
+)
+OWNERS = text(
+    "SELECT owner_id FROM articles WHERE owner_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT :most"
+)
+
+
+@dataclass
+class Lists:
+    """What filters offer, as of one revision."""
+
+    revision: int = -1
+    languages: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    owners: Sequence[int] = ()
+
+
+@dataclass
+class PostgresqlIndex:
+    """One database's articles by the vectors of one model. Every answer is of the moment it is asked for."""
+
+    model: str
+    _dimensions: int = 0
+    _holds_any: bool = False
+    _lists: Lists = field(default_factory=Lists)
+
+    def fresh(self) -> PostgresqlIndex:
+        return self
+
+    @property
+    def is_empty(self) -> bool:
+        self._holds_any = self._holds_any or db.session.scalar(select(Article.id).limit(1)) is not None
+        return not self._holds_any
+
+    @property
+    def dimensions(self) -> int:
+        if not self._dimensions:
+            statement = text("SELECT vector_dims(embedding) FROM passage_vectors WHERE model = :model LIMIT 1")
+            self._dimensions = db.session.scalar(statement, {"model": self.model}) or 0
+        return self._dimensions
+
+    @property
+    def languages(self) -> Sequence[str]:
+        return self._listed().languages
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self._listed().labels
+
+    @property
+    def owners(self) -> Sequence[int]:
+        return self._listed().owners
+
+    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
+        condition, values = allowed(filters)
+        values |= {"question": as_text(vector), "model": self.model, "count": count}
+        exact = ""
+        if filters:
+            few = db.session.scalars(text(ALLOWED.format(condition=condition)), values | {"n": FEW + 1})
+            ids = list(few)
+            if len(ids) <= FEW:
+                # With + 0 the index cannot be used: walking it for the few that are allowed might find none.
+                condition, exact = "a.id = ANY(:ids)", " + 0"
+                values |= {"ids": ids}
+        if not exact:
+            db.session.execute(SETTINGS, {"walk": str(min(max(WALK, count), 1000))})
+        found = self._asked(NEAREST, len(vector), condition, values, exact=exact)
+        return picked(found, np.argsort(-found.cosines, kind="stable"))
+
+    def of_passages(self, passage_ids: Numbers, vector: Vectors | None, filters: Filters) -> Nearby:
+        condition, values = allowed(filters)
+        values |= {"ids": passage_ids.tolist()}
+        if not len(passage_ids):
+            return Nearby.nothing()
+        if vector is None:
+            found = self._asked(BY_WORDS, 0, condition, values)
+        else:
+            values |= {"question": as_text(vector), "model": self.model}
+            found = self._asked(OF_PASSAGES, len(vector), condition, values)
+        given = np.argsort(passage_ids, kind="stable")
+        place = given[np.searchsorted(passage_ids, found.passage_ids, sorter=given)]
+        return picked(found, np.argsort(place, kind="stable"))
+
+    def articles(self, filters: Filters, count: int) -> list[int]:
+        condition, values = allowed(filters)
+        statement = text(LATEST.format(condition=condition))
+        return list(db.session.scalars(statement, values | {"n": count}))
+
+    def _asked(
+        self, statement: str, size: int, condition: str, values: Mapping[str, Any], *, exact: str = ""
+    ) -> Nearby:
+        words = {
+            "size": size,
+            "condition": condition,
+            "exact": exact,
+            "article": ARTICLE,
+            "title": TITLE.format(size=size),
+            "titles": TITLES.format(size=size),
+        }
+        rows = db.session.execute(text(statement.format(**words)), {**values, "today": today()}).all()
+        if not rows:
+            return Nearby.nothing()
+        passages, articles, standing, verified, cosines, titles = zip(*rows, strict=True)
+        return Nearby(
+            passage_ids=np.array(passages, np.int64),
+            article_ids=np.array(articles, np.int64),
+            cosines=np.array(cosines, np.float32),
+            titles=np.array(titles, np.float32),
+            standing=np.array(standing, np.float32),
+            verified=np.array(verified, np.bool_),
+        )
+
+    def _listed(self) -> Lists:
+        revision = db.session.scalar(select(KnowledgeRevision.value)) or 0
+        if revision != self._lists.revision:
+            self._lists = Lists(
+                revision,
+                [row[0] for row in db.session.execute(LANGUAGES, {"most": LISTED})],
+                sorted((row[0] for row in db.session.execute(LABELS, {"most": LISTED})), key=str.casefold),
+                [row[0] for row in db.session.execute(OWNERS, {"most": LISTED})],
+            )
+        return self._lists
+
+
+def allowed(filters: Filters) -> tuple[str, dict[str, Any]]:
+    """A condition on articles `a`, and its values."""
+    values: dict[str, Any] = {"today": today()}
+    conditions = []
+    if filters.state is not None:
+        conditions.append("a.state = :state")
+        values["state"] = filters.state.value
+    if filters.state is ArticleState.PUBLISHED:
+        conditions.append("(a.expires_on IS NULL OR a.expires_on > :today)")
+    if filters.language:
+        conditions.append("lower(split_part(a.language, '-', 1)) = :language")
+        values["language"] = filters.primary_language
+    if filters.audience is not None:
+        conditions.append("a.audience = :audience")
+        values["audience"] = filters.audience.value
+    if filters.owner_id is not None:
+        conditions.append("a.owner_id = :owner")
+        values["owner"] = filters.owner_id
+    for name, labels in (("label", {filters.label} - {""} or None), ("labels", filters.labels_any)):
+        if labels is not None:
+            conditions.append(LABELLED.format(name=name))
+            values[name] = [label.lower() for label in labels]
+    return " AND ".join(conditions) or "true", values
+
+
+def picked(found: Nearby, places: Numbers) -> Nearby:
+    return Nearby(*(getattr(found, column.name)[places] for column in fields(found)))
+
+
+def as_text(vector: Vectors) -> str:
+    return "[" + ",".join(f"{number:.6g}" for number in vector.tolist()) + "]"

@@ -1,0 +1,117 @@
+"""How sure it is that an answer is among what was found: from candidates and the words of their passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge import ranking
+from knowledge.background import Background
+from knowledge.candidates import Asked, Candidate
+from knowledge.chunking import sentences
+from knowledge.keywords import TOKEN, stem, words_in_common
+from knowledge.likeness import Wording, covered
+from knowledge.models import Passage
+from knowledge.ranking import Evidence, confidence, likeness
+
+JUDGED = 3  # articles whose passages are all read
+COMPARED = 12  # their sentences nearest in meaning, whose words are compared
+BEHIND = 3  # articles that the first one's lead is measured against
+ALONE = 0.3  # its lead when there is no other
+SHORTEST_NUMBER = 3  # digits of a number that may be what is asked for
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Confidences, 0 to 1: that the answer is here, and of each candidate."""
+
+    confidence: float
+    of_each: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a candidate, and its cosine to the question when both are centred."""
+
+    candidate: int
+    text: str
+    cosine: float
+
+
+def judged(
+    asked: Asked, background: Background, found: Sequence[Candidate], passages: Mapping[int, Passage]
+) -> Verdict:
+    """Weigh what was found, the best first. `passages` by their ids: all those of the first JUDGED candidates."""
+    if not found or not tells_something(asked, found, passages):
+        return Verdict(0.0, (0.0,) * len(found))
+    if asked.vector is None:
+        by_words = tuple(sure_by_words(asked.words, words_of(one, passages)) for one in found)
+        return Verdict(max(by_words[:JUDGED]), by_words)
+    alike = likenesses(asked, asked.vector, background, found, passages)
+    stems = [stem(word) for word in asked.words]
+    shares = [
+        covered(stems, (stem(token) for token in TOKEN.findall(words_of(one, passages))), background.rarity)
+        for one in found
+    ]
+    others = [one.score for one in found[1 : 1 + BEHIND]]
+    lead = found[0].score - float(np.mean(others)) if others else ALONE
+    of_each = tuple(
+        confidence(Evidence(alike[place], one.cosine, lead if place == 0 else 0.0, shares[place], background.expected))
+        for place, one in enumerate(found)
+    )
+    whole = Evidence(max(alike[:JUDGED]), max(one.cosine for one in found), lead, shares[0], background.expected)
+    return Verdict(confidence(whole), of_each)
+
+
+def tells_something(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, Passage]) -> bool:
+    """A question without a telling word asks nothing; a number alone, only when it stands in the best article."""
+    if any(not word.isdigit() for word in asked.words):
+        return True
+    numbers = [word for word in asked.words if len(word) >= SHORTEST_NUMBER]
+    return bool(numbers) and set(numbers) <= set(TOKEN.findall(words_of(found[0], passages)))
+
+
+def words_of(one: Candidate, passages: Mapping[int, Passage]) -> str:
+    own = (passages[id] for id in one.passage_ids if id in passages)
+    return " ".join(f"{passage.title} {passage.heading} {passage.text}" for passage in own)
+
+
+def sure_by_words(words: Sequence[str], text: str) -> float:
+    """Without a model it rests on words alone: a third of them, or three, are enough."""
+    common = len(words_in_common(words, text))
+    return 1.0 if common >= 3 or 0 < len(words) <= 3 * common else 0.0
+
+
+def likenesses(
+    asked: Asked,
+    vector: ranking.Scores,
+    background: Background,
+    found: Sequence[Candidate],
+    passages: Mapping[int, Passage],
+) -> list[float]:
+    """How alike the question and each candidate's best sentence are; the words of the nearest few are compared."""
+    question = background.centred(vector[np.newaxis])[0]
+    near: list[Sentence] = []
+    result = [0.0] * len(found)
+    for place, one in enumerate(found):
+        for id, rows in one.sentences.items():
+            cosines = background.centred(rows) @ question
+            result[place] = max(result[place], float(cosines.max(initial=0)))
+            if place < JUDGED and id in passages:
+                near += spelled_out(place, passages[id].text, cosines)
+    wording = Wording(asked.text, background.rarity)
+    for sentence in sorted(near, key=lambda one: -one.cosine)[:COMPARED]:
+        other = Wording(sentence.text, background.rarity)
+        alike = likeness(sentence.cosine, wording.shared_words(other), wording.shared_parts(other))
+        result[sentence.candidate] = max(result[sentence.candidate], alike)
+    return result
+
+
+def spelled_out(place: int, text: str, cosines: ranking.Scores) -> list[Sentence]:
+    """A passage's sentences with their cosines; none when those are of another text."""
+    spans = sentences(text)
+    if len(spans) != len(cosines):
+        return []
+    return [Sentence(place, text[begin:end], float(c)) for (begin, end), c in zip(spans, cosines, strict=True)]

@@ -1,0 +1,126 @@
+"""The owners' list of articles: narrowed, paged, without the bodies; and what of it waits for one person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, cast, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import contains_eager, defer, joinedload
+
+from console.auth.models import User
+from console.db import db
+from knowledge.models import (
+    Article,
+    ArticleFlag,
+    ArticleState,
+    ArticleSuggestion,
+    FlagState,
+    SuggestionState,
+)
+
+PAGE = 50
+SOON = timedelta(days=14)
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What the list shows; None and "" leave it open."""
+
+    state: ArticleState | None = None
+    owner_id: int | None = None
+    label: str = ""
+    source: str | None = None  # "" is what was written here
+    overdue: bool = False  # to be checked again, or expired
+
+    def __bool__(self) -> bool:
+        return self != Narrowing()
+
+
+def page(narrowing: Narrowing, today: date, before: tuple[datetime, int] | None = None) -> Select[Article]:
+    """A page of articles, changed last first, each with its owner, and one more row."""
+    query = (
+        select(Article)
+        .options(defer(Article.body), joinedload(Article.owner).load_only(User.name).lazyload("*"))
+        .order_by(Article.updated_at.desc(), Article.id.desc())
+        .limit(PAGE + 1)
+    )
+    if narrowing.state is not None:
+        query = query.where(Article.state == narrowing.state)
+    if narrowing.owner_id is not None:
+        query = query.where(Article.owner_id == narrowing.owner_id)
+    if narrowing.source is not None:
+        query = query.where(Article.source == narrowing.source)
+    if narrowing.label:
+        query = query.where(has_label(narrowing.label))
+    if narrowing.overdue:
+        query = query.where(
+            Article.state == ArticleState.PUBLISHED, or_(Article.verify_by < today, Article.expires_on <= today)
+        )
+    if before is not None:
+        moment, row_id = before
+        query = query.where(
+            tuple_(Article.updated_at, Article.id) < tuple_(literal(moment, Article.updated_at.type), literal(row_id))
+        )
+    return query
+
+
+def has_label(label: str) -> Any:
+    if db.engine.dialect.name == "postgresql":
+        return cast(Article.labels, JSONB).contains([label])
+    each = func.json_each(Article.labels).table_valued("value")
+    return select(literal(1)).select_from(each).where(each.c.value == label).exists()
+
+
+def sources() -> list[str]:
+    """Where articles came from, "" for here."""
+    return list(db.session.scalars(select(Article.source).distinct().order_by(Article.source).limit(100)))
+
+
+@dataclass(frozen=True)
+class ToCheck:
+    """What waits for the owner of articles."""
+
+    articles: Sequence[Article]  # overdue, or due within two weeks, the longest overdue first; without bodies
+    flags: Sequence[ArticleFlag]  # open, each with its article
+    suggestions: Sequence[ArticleSuggestion]  # open, each with its article
+
+    def __bool__(self) -> bool:
+        return bool(self.articles or self.flags or self.suggestions)
+
+
+def to_check(user_id: int, today: date) -> ToCheck:
+    """Three statements, each at most eight rows."""
+    due = (
+        select(Article)
+        .where(
+            Article.owner_id == user_id,
+            Article.state == ArticleState.PUBLISHED,
+            or_(Article.verify_by <= today + SOON, Article.expires_on <= today + SOON),
+        )
+        .options(defer(Article.body))
+        .order_by(func.coalesce(Article.verify_by, Article.expires_on), Article.id)
+        .limit(SHOWN)
+    )
+    mine = Article.owner_id == user_id
+    flags = (
+        select(ArticleFlag)
+        .join(ArticleFlag.article)
+        .where(mine, ArticleFlag.state == FlagState.OPEN)
+        .options(contains_eager(ArticleFlag.article).defer(Article.body))
+        .order_by(ArticleFlag.id)
+        .limit(SHOWN)
+    )
+    proposals = (
+        select(ArticleSuggestion)
+        .join(ArticleSuggestion.article)
+        .where(mine, ArticleSuggestion.state == SuggestionState.OPEN)
+        .options(contains_eager(ArticleSuggestion.article).defer(Article.body))
+        .order_by(ArticleSuggestion.id)
+        .limit(SHOWN)
+    )
+    return ToCheck(db.session.scalars(due).all(), db.session.scalars(flags).all(), db.session.scalars(proposals).all())

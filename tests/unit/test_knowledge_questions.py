@@ -1,0 +1,90 @@
+"""A question in plain words, its typing errors mended, and how much it shares with a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.keywords import stem
+from knowledge.likeness import Rarity, Wording, covered
+from knowledge.questions import Speller, plain
+
+ENGLISH = {"powder", "charge", "trail", "heard"}
+SPELLER = Speller(
+    Counter({"mattress": 9, "order": 30, "trial": 5, "change": 7, "delivery": 8, "café": 2}), ENGLISH.__contains__
+)
+RARITY = Rarity(100, {"lamp": 3, "order": 60, "break": 2})
+
+
+@pytest.mark.parametrize(("asked", "about"), [
+    ("Hi, where is my parcel?", "where is my parcel?"),
+    ("good morning sir, I want to cancel pls", "I want to cancel"),
+    ("𝓬𝓪𝓷𝓬𝓮𝓵 my order", "cancel my order"),
+    ("Hello", ""),
+    ("Please help", "help"),
+    ("history of my orders", "history of my orders"),
+    ("okapi plush toy", "okapi plush toy"),
+])  # fmt: skip
+def test_greetings_and_thanks_are_not_part_of_a_question(asked: str, about: str) -> None:
+    assert plain(asked) == about
+
+
+@pytest.mark.parametrize(("typed", "mended"), [
+    ("matress", "mattress"),
+    ("My ordeer!", "My order!"),
+    ("dilivery tomorrow", "delivery tomorrow"),
+    ("powder", "powder"),  # English, though nobody here writes of it
+    ("charges", "charges"),  # a form of an English word
+    ("trail", "trail"),
+    ("ordr", "ordr"),  # too short to be sure
+    ("XJ-2040", "XJ-2040"),
+    ("Hirokeen", "Hirokeen"),  # a name that is like nothing
+])  # fmt: skip
+def test_typing_errors_are_mended_by_the_words_of_the_articles_alone(typed: str, mended: str) -> None:
+    assert SPELLER.mended(typed) == mended
+
+
+def test_a_word_that_is_being_typed_is_left_alone() -> None:
+    assert SPELLER.mended("matress deliver", but_last=True) == "mattress deliver"
+    assert SPELLER.mended("a matress", but_last=True) == "a matress"
+
+
+def test_a_word_that_was_met_too_seldom_mends_nothing() -> None:
+    assert Speller(Counter({"mattress": 2}), ENGLISH.__contains__, at_least=5).mended("matress") == "matress"
+
+
+@given(st.text())
+def test_any_text_is_a_question(text: str) -> None:
+    assert isinstance(SPELLER.mended(plain(text)), str)
+
+
+def wording(text: str) -> Wording:
+    return Wording(text, RARITY)
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_what_is_shared_lies_between_nothing_and_all_and_is_mutual(one: str, other: str) -> None:
+    first, second = wording(one), wording(other)
+    for shared in (Wording.shared_words, Wording.shared_parts):
+        assert -1e-9 <= shared(first, second) <= 1 + 1e-9
+        assert shared(first, second) == pytest.approx(shared(second, first))
+
+
+def test_a_rare_word_in_common_says_more_than_a_frequent_one() -> None:
+    asked = wording("my lamp order")
+    assert asked.shared_words(wording("a lamp")) > asked.shared_words(wording("an order"))
+
+
+def test_parts_of_words_forgive_a_typing_error() -> None:
+    asked = wording("cancle")
+    assert asked.shared_words(wording("cancel")) == 0
+    assert asked.shared_parts(wording("cancel")) > 0.3 > asked.shared_parts(wording("deliver"))
+
+
+def test_covered_is_a_matter_of_what_tells_something() -> None:
+    assert covered(["lamp", "the"], ["lamp"], RARITY) == covered(["lamp"], ["lamp", "ord"], RARITY) > 0.5
+    assert covered(["lamp", "break"], ["lamp"], RARITY) < covered(["lamp"], ["lamp"], RARITY)
+    assert covered([], ["lamp"], RARITY) == 0

@@ -1,0 +1,351 @@
+"""What is not saved yet, what colleagues hand in and suggest, and articles that say the same; on both engines."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from console.db import db
+from console.events import Event
+from console.interactions.models import Speaker, Utterance
+from knowledge.duplicates import close_pairs
+from knowledge.embedding import embed_missing, encoder
+from knowledge.models import (
+    Article,
+    ArticleDraft,
+    ArticleRevision,
+    ArticleState,
+    ArticleSuggestion,
+    GapState,
+    KnowledgeGap,
+    Origin,
+    Passage,
+    SuggestionState,
+)
+from knowledge.searching import Use, search
+from notes.models import Note
+from tests.conftest import HTMX
+from tests.factories import add, make_customer, make_interaction, make_user
+from tests.factories_knowledge import make_article
+
+SignIn = Callable[..., Any]
+KEY = "0123456789abcdef0123456789abcdef"
+NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
+NEW = {"title": "Half", "body": "Half a sentence", "state": "draft", "key": KEY, "revision": "0"}
+SENT = {"audience": "agent", "language": "en", "owner": "", "verify_by": "", "expires_on": "", "labels": ""}
+
+
+@pytest.fixture
+def article(session: Session) -> Article:
+    row = make_article(session, "Gift cards", "Valid for five years.", slug="gift-cards")
+    session.commit()
+    return row
+
+
+@pytest.fixture
+def with_model(app: Flask) -> Flask:
+    app.config["EMBEDDING_MODEL"] = ""
+    with app.app_context():
+        assert encoder().load()
+    return app
+
+
+def count(session: Session, model: Any) -> int:
+    session.expire_all()
+    return session.scalar(select(func.count(model.id))) or 0
+
+
+def keep(client: FlaskClient, fields: dict[str, str]) -> str:
+    response = client.post("/knowledge/articles/drafts", data=fields, headers=HTMX)
+    assert response.status_code == 200
+    return response.text
+
+
+def test_what_is_typed_is_kept_offered_again_and_gone_once_saved(session: Session, sign_in: SignIn) -> None:
+    owner = sign_in("supervisor")
+    assert "Kept at" in keep(owner, NEW)
+    keep(owner, NEW | {"body": "A whole sentence.", "verify_by": "31 Febr"})
+    draft = session.scalars(select(ArticleDraft)).one()
+    assert "You have unsaved changes" in owner.get("/knowledge/articles/new").text
+    page = html.unescape(owner.get(f"/knowledge/articles/new?draft={draft.id}").text)
+    assert "A whole sentence." in page
+    assert 'value="31 Febr"' in page
+    assert KEY in page
+    saved = NEW | SENT | {"body": "A whole sentence."}
+    assert owner.post("/knowledge/articles", data=saved).status_code == 303
+    assert count(session, ArticleDraft) == 0
+    assert "Kept" not in keep(owner, NEW)  # sent before the save, arrived after it
+    assert count(session, ArticleDraft) == 0
+
+
+def test_a_draft_of_an_article_remembers_what_it_was_made_on(
+    session: Session, sign_in: SignIn, article: Article
+) -> None:
+    owner = sign_in("supervisor")
+    fields = {"title": "Gift cards", "body": "Six.", "revision": "1", "article_id": str(article.id)}
+    keep(owner, fields)
+    article.revision, article.body = 2, "Four."
+    session.commit()
+    page = owner.get("/knowledge/articles/gift-cards/editor").text
+    assert "meanwhile the article is at 2" in page
+    assert "\nFour.</textarea>" in page
+    page = owner.get("/knowledge/articles/gift-cards/editor?draft=1").text
+    assert "\nSix.</textarea>" in page
+    assert re.search(r'name="revision"[^>]*value="1"', page)
+
+
+def test_unsaved_words_are_ones_own_and_can_be_thrown_away(session: Session, sign_in: SignIn) -> None:
+    owner, other = sign_in("supervisor"), sign_in("administrator")
+    keep(owner, NEW)
+    draft = session.scalars(select(ArticleDraft)).one()
+    assert "unsaved changes" not in other.get("/knowledge/articles/new").text
+    assert other.get(f"/knowledge/articles/new?draft={draft.id}").status_code == 404
+    assert other.post(f"/knowledge/articles/drafts/{draft.id}/removal").status_code == 404
+    assert owner.post(f"/knowledge/articles/drafts/{draft.id}/removal").status_code == 303
+    assert count(session, ArticleDraft) == 0
+
+
+def test_one_person_has_a_bounded_number_of_beginnings(session: Session, sign_in: SignIn) -> None:
+    owner = sign_in("supervisor")
+    for number in range(23):
+        keep(owner, NEW | {"key": f"{number:032x}"})
+    assert count(session, ArticleDraft) == 20
+    assert "too long to be kept" in keep(owner, NEW | {"body": "x" * 300_001})
+    assert count(session, ArticleDraft) == 20
+
+
+def test_an_agent_hands_in_a_draft_that_only_owners_see(session: Session, sign_in: SignIn) -> None:
+    agent, owner = sign_in("agent"), sign_in("supervisor")
+    page = agent.get("/knowledge/articles/new").text
+    assert "A knowledge owner reads it and publishes it." in page
+    wanted = NEW | SENT | {"state": "published"}
+    assert agent.post("/knowledge/articles", data=wanted).status_code == 422
+    response = agent.post("/knowledge/articles", data=wanted | {"state": "draft"}, follow_redirects=True)
+    assert "is with the knowledge owners" in response.text
+    row = session.scalars(select(Article)).one()
+    assert row.state is ArticleState.DRAFT
+    assert agent.get(f"/knowledge/articles/{row.slug}").status_code == 404
+    assert "Half" in owner.get("/knowledge/articles?state=draft").text
+
+
+def test_an_article_starts_from_a_conversation_without_what_belongs_to_one_customer(
+    session: Session, sign_in: SignIn
+) -> None:
+    agent = sign_in("agent")
+    customer = make_customer(session, "Isla", "Mercer")
+    talk = make_interaction(session, customer, agent.user, subject="Lamp flickers", resolution="Isla tightened it.")
+    turns = [
+        (Speaker.CUSTOMER, "This is Isla Mercer, my lamp from order LL-48213377 flickers."),
+        (Speaker.AGENT, "Please tighten the bulb. Write to isla@mercer.example or 0161 496 0000."),
+        (Speaker.SYSTEM, "queue 3"),
+    ]
+    for position, (speaker, text) in enumerate(turns):
+        add(session, Utterance(interaction_id=talk.id, position=position, speaker=speaker, text=text))
+    add(session, Note(customer_id=customer.id, interaction_id=talk.id, body="Bulb was loose.", written_at=NOW))
+    session.commit()
+    page = html.unescape(agent.get(f"/knowledge/articles/new?interaction_id={talk.id}").text)
+    assert 'value="Lamp flickers"' in page
+    for kept in ("> This is [name], my lamp", "- Please tighten the bulb", "Bulb was loose.", "[name] tightened it."):
+        assert kept in page, kept
+    editor = page[page.index("<textarea") : page.index("</textarea>")]
+    for private in ("Isla", "Mercer", "48213377", "mercer.example", "0161", "queue 3"):
+        assert private not in editor, private
+    assert page.index("Is it one of these already?") < page.index("<textarea")
+    assert "Write an article from it" in agent.get(f"/interactions/{talk.id}").text
+    assert sign_in("agent").get(f"/knowledge/articles/new?interaction_id={talk.id}").status_code == 404
+    assert sign_in("supervisor").get(f"/knowledge/articles/new?interaction_id={talk.id}").status_code == 200
+    keep(agent, NEW | {"interaction_id": str(talk.id)})
+    assert session.scalars(select(ArticleDraft)).one().interaction_id == talk.id
+
+
+def test_an_article_starts_from_a_gap(session: Session, sign_in: SignIn) -> None:
+    gap = add(session, KnowledgeGap(question="Do you plant trees for orders?", first_asked_at=NOW, last_asked_at=NOW))
+    session.commit()
+    owner = sign_in("supervisor")
+    page = owner.get(f"/knowledge/articles/new?gap_id={gap.id}").text
+    assert 'value="Do you plant trees for orders?"' in page
+    assert owner.get("/knowledge/articles/new?gap_id=987654321").status_code == 404
+    keep(owner, NEW | {"gap_id": str(gap.id)})
+    assert session.scalars(select(ArticleDraft)).one().gap_id == gap.id
+    response = owner.post("/knowledge/articles", data=NEW | SENT | {"gap_id": str(gap.id)})
+    assert session.scalar(select(KnowledgeGap.state)) is GapState.OPEN  # a draft answers nobody
+    owner.post(f"{response.location}/state", data={"state": "published", "revision": "1"})
+    session.expire_all()
+    assert session.scalar(select(KnowledgeGap.state)) is GapState.SOLVED
+    assert gap.article_id == session.scalars(select(Article.id)).one()
+
+
+@pytest.fixture
+def suggestion(session: Session, article: Article) -> ArticleSuggestion:
+    row = ArticleSuggestion(
+        article_id=article.id,
+        base_revision=1,
+        body="Valid for **two** years.",
+        comment="New rule",
+        suggested_by_id=make_user(session).id,
+    )
+    add(session, row)
+    session.commit()
+    return row
+
+
+def test_a_suggestion_is_taken_over_as_a_revision(
+    session: Session, sign_in: SignIn, article: Article, suggestion: ArticleSuggestion
+) -> None:
+    owner = sign_in("supervisor")
+    page = owner.get("/knowledge/articles/suggestions").text
+    assert "<del>five</del>" in page
+    assert "New rule" in page
+    url = f"/knowledge/articles/suggestions/{suggestion.id}/acceptance"
+    assert owner.post(url, data={"revision": "1", "answer": "Thank you"}).status_code == 303
+    session.expire_all()
+    assert (article.body, article.revision) == ("Valid for **two** years.", 2)
+    revision = session.scalars(select(ArticleRevision)).one()
+    assert (revision.origin, revision.comment, revision.editor_id) == (Origin.SUGGESTED, "New rule", owner.user.id)
+    assert (suggestion.state, suggestion.answer) == (SuggestionState.ACCEPTED, "Thank you")
+    assert suggestion.decided_by_id == owner.user.id
+    kinds = session.scalars(select(Event.kind).order_by(Event.id)).all()
+    assert kinds == ["article.suggestion_accepted", "article.edited"]
+    again = owner.post(url, data={"revision": "2"})
+    assert (again.status_code, "decided this suggestion already" in again.text) == (409, True)
+
+
+def test_a_suggestion_is_not_taken_over_an_article_that_moved_on_unseen(
+    session: Session, sign_in: SignIn, article: Article, suggestion: ArticleSuggestion
+) -> None:
+    article.body, article.revision = "Valid for nine years.", 2
+    session.commit()
+    owner = sign_in("supervisor")
+    url = f"/knowledge/articles/suggestions/{suggestion.id}/acceptance"
+    response = owner.post(url, data={"revision": "1"})
+    assert response.status_code == 409
+    assert "<del>nine</del>" in response.text
+    session.expire_all()
+    assert (article.revision, suggestion.state) == (2, SuggestionState.OPEN)
+    assert owner.post(url, data={"revision": "2"}).status_code == 303
+
+
+def test_a_suggestion_is_declined_with_an_answer(
+    session: Session, sign_in: SignIn, article: Article, suggestion: ArticleSuggestion
+) -> None:
+    owner = sign_in("supervisor")
+    url = f"/knowledge/articles/suggestions/{suggestion.id}/refusal"
+    assert "Say why not" in owner.post(url, data={"answer": " "}).text
+    assert owner.post(url, data={"answer": "x" * 501}).status_code == 422
+    assert owner.post(url, data={"answer": "Five is right"}).status_code == 303
+    session.expire_all()
+    assert (suggestion.state, suggestion.answer, article.revision) == (SuggestionState.DECLINED, "Five is right", 1)
+    assert "Five is right" in owner.get("/knowledge/articles/suggestions?state=declined").text
+    assert "No open suggestions" in owner.get("/knowledge/articles/suggestions?owner=me").text
+
+
+def test_a_suggestion_is_taken_over_with_changes(
+    session: Session, sign_in: SignIn, article: Article, suggestion: ArticleSuggestion
+) -> None:
+    owner = sign_in("supervisor")
+    page = owner.get(f"/knowledge/articles/gift-cards/editor?suggestion={suggestion.id}").text
+    assert "Valid for **two** years." in page
+    sent = SENT | {"title": "Gift cards", "body": "Two years.", "state": "published", "revision": "1"}
+    response = owner.post("/knowledge/articles/gift-cards/revisions", data=sent | {"suggestion": str(suggestion.id)})
+    assert response.status_code == 303
+    session.expire_all()
+    assert (article.body, suggestion.state) == ("Two years.", SuggestionState.ACCEPTED)
+    assert session.scalars(select(ArticleRevision.origin)).one() is Origin.SUGGESTED
+
+
+def test_lists_of_suggestions_cost_the_same_however_long(
+    session: Session, sign_in: SignIn, suggestion: ArticleSuggestion
+) -> None:
+    owner = sign_in("supervisor")
+    short = owner.get("/knowledge/articles/suggestions").headers["X-Sql-Statements"]
+    for number in range(25):
+        given = {"base_revision": 1, "body": f"Text {number}.", "suggested_by_id": make_user(session).id}
+        add(session, ArticleSuggestion(article_id=make_article(session, f"A {number}").id, **given))
+    session.commit()
+    first = owner.get("/knowledge/articles/suggestions")
+    assert first.headers["X-Sql-Statements"] == short
+    older = re.search(r'href="([^"]+)" rel="next"', first.text)
+    assert older is not None
+    assert "New rule" in owner.get(html.unescape(older[1])).text
+
+
+def test_what_is_close_is_shown_by_words_while_meaning_is_off(
+    session: Session, sign_in: SignIn, article: Article
+) -> None:
+    owner = sign_in("supervisor")
+    page = owner.post("/knowledge/articles/nearest", data={"title": "Gift cards again"}, headers=HTMX).text
+    assert "Gift cards" in page
+    assert "Search by meaning is not ready" in page
+    own = {"title": "Gift cards", "article_id": str(article.id)}
+    assert "Gift cards" not in owner.post("/knowledge/articles/nearest", data=own, headers=HTMX).text
+    for hostile in ("", "\0", '"', "😀", "x" * 5_000):
+        answer = owner.post("/knowledge/articles/nearest", data={"title": hostile, "body": hostile}, headers=HTMX)
+        assert answer.status_code == 200
+    assert "Nothing to compare yet" in owner.get("/knowledge/articles/duplicates").text
+
+
+def test_with_the_model_an_article_is_found_by_meaning_at_once_and_its_likes_are_shown(
+    with_model: Flask, session: Session, sign_in: SignIn
+) -> None:
+    owner = sign_in("supervisor")
+    body = "If the parcel arrives broken, ask for a photo and send a new one the same day."
+    sent = SENT | NEW | {"title": "Damaged parcels", "body": body, "state": "published"}
+    response = owner.post("/knowledge/articles", data=sent, follow_redirects=True)
+    assert "Saved. It is found from now on." in response.text
+    with with_model.app_context():
+        answer = search("the box was smashed when it got here", use=Use.MEANING)
+        assert [result.article.title for result in answer.results] == ["Damaged parcels"]
+    title = {"title": "Broken deliveries", "body": "A photo first, then a replacement for the broken parcel."}
+    page = owner.post("/knowledge/articles/nearest", data=title, headers=HTMX).text
+    assert "Damaged parcels" in page
+    assert "not ready" not in page
+    far = {"title": "Holidays of the team", "body": "Ask your supervisor for days off."}
+    assert "Nothing like it" in owner.post("/knowledge/articles/nearest", data=far, headers=HTMX).text
+
+
+def test_the_report_names_pairs_until_they_are_told_apart_or_one_is_archived(
+    with_model: Flask, session: Session, sign_in: SignIn
+) -> None:
+    text = "A gift card is valid for five years from the day it was bought. It cannot be paid out."
+    first = make_article(session, "Gift cards: how long they are valid", text)
+    second = make_article(session, "How long gift cards are valid", text + " Ask for the number.")
+    third = make_article(session, "Gift cards: how long they are valid, in short", text)
+    make_article(session, "Plants", "A plant that dies within thirty days is replaced.")
+    make_article(session, "Cartes cadeaux", text, language="fr")
+    session.commit()
+    with with_model.app_context():
+        embed_missing(encoder(), db.session.commit)
+    owner = sign_in("supervisor")
+    page = owner.get("/knowledge/articles/duplicates").text
+    assert page.count("% alike</span>") == 3
+    assert "Plants" not in page
+    assert "Cartes cadeaux" not in page
+    pair = {"first": str(second.id), "second": str(first.id)}
+    assert owner.post("/knowledge/articles/duplicates", data=pair).status_code == 303
+    assert owner.get("/knowledge/articles/duplicates").text.count("% alike</span>") == 2
+    archived = {"state": "archived", "revision": "1", "back": "duplicates"}
+    owner.post(f"/knowledge/articles/{third.slug}/state", data=archived)
+    assert owner.get("/knowledge/articles/duplicates").text.count("% alike</span>") == 0
+    assert owner.post("/knowledge/articles/duplicates", data={"first": "7"}).status_code == 404
+    assert session.scalar(select(func.count(Passage.id)).where(Passage.vector.is_(None))) == 0
+
+
+def test_close_pairs_are_those_that_looking_at_every_pair_finds() -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((1_100, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = close_pairs(vectors, 0.93, most=10_000)
+    cosines = vectors @ vectors.T
+    plain = {(a, b) for a, b in zip(*np.nonzero(cosines >= 0.93), strict=True) if a < b}
+    assert {(a, b) for a, b, _ in found} == plain
+    assert [score for _, _, score in found] == sorted((score for _, _, score in found), reverse=True)
