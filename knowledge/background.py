@@ -32,6 +32,7 @@ LISTABLE = 50_000  # passages whose ids are read one and all
 SELF_ASKED = 500  # sentences that are asked as if a customer had said them
 RIVALS = 6  # nearest sentences that each of them is compared with
 OFTEN = 5  # times that a word stands in a sample to be trusted
+HANDFUL = 20  # sentences
 UNSURE = 0.05  # this share of them …
 LEAST_SURE, MOST_SURE = 0.45, 0.7  # … is less alike than what is expected of an answer, within these bounds
 LOOKED_AT_EVERY = 20.0  # seconds between two looks at whether anything changed
@@ -47,7 +48,8 @@ class Background:
     are lists of the customers' own questions, that is much; where they are prose, it is less.
     """
 
-    passages: int
+    passages: int  # in the sample
+    size: int  # of what it was taken from, about
     rarity: Rarity
     words: Counter[str]
     usual: Vectors
@@ -97,7 +99,7 @@ def refreshed(kept: Kept, model: Encoder, now: float) -> Background:
     first, last = db.session.execute(select(func.min(Passage.id), func.max(Passage.id))).one()
     size = last - first + 1 if last else 0
     if kept.background is None or now - kept.made_at > KEPT or abs(size - kept.size) > MUCH * kept.size:
-        kept.background = sample(model, ids_between(first, last) if size else [])
+        kept.background = sample(model, ids_between(first, last) if size else [], size)
         kept.revision, kept.made_at, kept.size = revision, now, size
     return kept.background
 
@@ -110,7 +112,7 @@ def ids_between(first: int, last: int) -> list[int]:
     return [int(id) for id in np.linspace(first, last, SAMPLE)]
 
 
-def sample(model: Encoder, ids: Sequence[int]) -> Background:
+def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:
     rows = passages(ids)
     stems = Counter(held for row in rows for held in {stem(word) for word in words_of(row)})
     rarity = Rarity(len(rows), stems)
@@ -126,8 +128,9 @@ def sample(model: Encoder, ids: Sequence[int]) -> Background:
             owners += [row.article_id] * len(spans)
             vectors.append(unpacked(row.sentence_vectors, dimensions))
     found = np.concatenate(vectors) if vectors else np.zeros((0, dimensions), np.float32)
-    usual = found.mean(axis=0) if len(found) else np.zeros(dimensions, np.float32)
-    bare = Background(len(rows), rarity, words, usual, LEAST_SURE, model)
+    # Of a handful of sentences the mean is mostly those sentences themselves.
+    usual = found.sum(axis=0) / (len(found) + HANDFUL)
+    bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model)
     return replace(bare, expected=self_asked(bare, texts, np.array(owners), found))
 
 

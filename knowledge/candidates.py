@@ -28,6 +28,8 @@ class Asked:
 
     text: str
     words: Sequence[str]  # those that say what it is about
+    looked_for: Sequence[str]  # those of them that the keyword search takes, and how rare each is
+    rarities: Sequence[float]
     vector: Vectors | None  # of shape (dimensions,); None when the meaning is not to be known
     by_words: bool = True  # whether the keyword search takes part
     unfinished: bool = False  # its last word may be incomplete
@@ -90,7 +92,8 @@ def found(moment: Moment, filters: Filters, asked: Asked) -> Pool:
     near = moment.nearest(asked.vector, filters, NEAREST) if asked.vector is not None else Nearby.nothing()
     words = np.zeros(len(near), np.float32)
     if asked.by_words:
-        ids, scores = keywords.find(asked.words, DEEPEST if filters else DEEP, unfinished=asked.unfinished)
+        depth = DEEPEST if filters else DEEP
+        ids, scores = keywords.find(asked.looked_for, depth, asked.rarities, unfinished=asked.unfinished)
         near += moment.of_passages(ids[~np.isin(ids, near.passage_ids)], asked.vector, filters)
         words = ranking.shares(scores_of(near.passage_ids, ids, scores))
     article_ids, places = np.unique(near.article_ids, return_inverse=True)

@@ -47,7 +47,7 @@ def judged(
     if not found or not tells_something(asked, found, passages):
         return Verdict(0.0, (0.0,) * len(found))
     if asked.vector is None:
-        by_words = tuple(sure_by_words(asked.words, words_of(one, passages)) for one in found)
+        by_words = tuple(sure_by_words(asked, words_of(one, passages)) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)
     alike = likenesses(asked, asked.vector, background, found, passages)
     stems = [stem(word) for word in asked.words]
@@ -78,10 +78,10 @@ def words_of(one: Candidate, passages: Mapping[int, Passage]) -> str:
     return " ".join(f"{passage.title} {passage.heading} {passage.text}" for passage in own)
 
 
-def sure_by_words(words: Sequence[str], text: str) -> float:
+def sure_by_words(asked: Asked, text: str) -> float:
     """Without a model it rests on words alone: a third of them, or three, are enough."""
-    common = len(words_in_common(words, text))
-    return 1.0 if common >= 3 or 0 < len(words) <= 3 * common else 0.0
+    common = len(words_in_common(asked.words, text, unfinished=asked.unfinished))
+    return 1.0 if common >= 3 or 0 < len(asked.words) <= 3 * common else 0.0
 
 
 def likenesses(

@@ -1,9 +1,11 @@
-"""Search by words, with the database's own index: FTS5's bm25 on SQLite, ts_rank_cd on PostgreSQL."""
+"""Search by words, with the database's own index: FTS5's bm25 on SQLite, ts_rank by rarity on PostgreSQL."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ were weren what when where which while who whom why will with won would wouldn y
 STOP_WORDS = frozenset(COMMON.split())
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Roughly the part of a word that its forms share; only for pointing out words, never for finding."""
     word = word.casefold()
@@ -45,10 +48,11 @@ SQLITE = text(
     "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
     "WHERE passages_fts MATCH :words ORDER BY 2 DESC LIMIT :limit"
 )
-POSTGRESQL = text(
-    "SELECT id, ts_rank_cd(CAST(:weights AS real[]), terms, query, 1) "
-    "FROM passages, to_tsquery('english', :words) query WHERE terms @@ query ORDER BY 2 DESC LIMIT :limit"
-)
+# ts_rank does not know how rare a word is, so each word is ranked by itself and weighed here.
+POSTGRESQL = """
+SELECT id, {score} FROM passages, to_tsquery('english', :words) query WHERE terms @@ query
+ORDER BY 2 DESC, id LIMIT :limit"""
+RANKED = "CAST(:rarity_{n} AS real) * ts_rank(CAST(:weights AS real[]), terms, to_tsquery('english', :word_{n}), 1)"
 
 
 def content_words(question: str) -> list[str]:
@@ -59,27 +63,39 @@ def content_words(question: str) -> list[str]:
 
 
 def find(
-    words: Sequence[str], limit: int, *, unfinished: bool = False
+    words: Sequence[str], limit: int, rarities: Sequence[float] = (), *, unfinished: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ids and scores, best first, of at most `limit` passages that hold any of `words`.
 
-    `unfinished`: the last word is still being typed, so its beginning counts. Scores compare only with each other.
+    `rarities` of the words, above 0; all the same when left out. `unfinished`: the last word is still being typed, so
+    its beginning counts. Scores are above 0 and compare only with each other.
     """
     if not words:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    if db.engine.dialect.name == "sqlite":
-        # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
-        terms = [f'"{word}"' for word in words] + ([f'"{words[-1]}"*'] if unfinished else [])
-        title, heading, body = FIELD_WEIGHTS
-        given = {"words": " OR ".join(terms), "title": title, "heading": heading, "body": body, "limit": limit}
-        rows = db.session.execute(SQLITE, given).all()
-    else:
-        terms = [f"'{word}'" for word in words] + ([f"'{words[-1]}':*"] if unfinished else [])
-        highest = max(FIELD_WEIGHTS)
-        title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
-        given = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
-        rows = db.session.execute(POSTGRESQL, given).all()
+    ask = on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql
+    rows = ask(words, limit, rarities or [1.0] * len(words), unfinished)
     return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
+
+
+def on_sqlite(words: Sequence[str], limit: int, rarities: Sequence[float], unfinished: bool) -> Sequence[Any]:
+    # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
+    terms = [f'"{word}"' for word in words] + ([f'"{words[-1]}"*'] if unfinished else [])
+    title, heading, body = FIELD_WEIGHTS
+    given = {"words": " OR ".join(terms), "title": title, "heading": heading, "body": body, "limit": limit}
+    return db.session.execute(SQLITE, given).all()
+
+
+def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], unfinished: bool) -> Sequence[Any]:
+    terms = [f"'{word}'" for word in words]
+    if unfinished:
+        terms[-1] = f"({terms[-1]} | {terms[-1]}:*)"
+    highest = max(FIELD_WEIGHTS)
+    title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
+    given: dict[str, Any] = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
+    given |= {f"word_{n}": term for n, term in enumerate(terms)}
+    given |= {f"rarity_{n}": rarity for n, rarity in enumerate(rarities)}
+    score = " + ".join(RANKED.format(n=n) for n in range(len(terms)))
+    return db.session.execute(text(POSTGRESQL.format(score=score)), given).all()
 
 
 def words_in_common(words: Sequence[str], passage: str, *, unfinished: bool = False) -> list[str]:

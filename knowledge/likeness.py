@@ -27,6 +27,10 @@ class Rarity:
     passages: int
     holders: Mapping[str, int]
 
+    def share(self, stemmed: str) -> float:
+        """Which share of the passages hold it, 0 to 1."""
+        return self.holders.get(stemmed, 0) / self.passages if self.passages else 0.0
+
     def of(self, stemmed: str) -> float:
         """The weight of a word that tells something, as bm25 has it; the highest for one that is nowhere."""
         held = self.holders.get(stemmed, 0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from knowledge.keywords import STOP_WORDS, TOKEN
+from knowledge.keywords import STOP_WORDS, TOKEN, stem
+from knowledge.likeness import Rarity
 
 GREETING = (
     r"hi+|hello+|hey+|dear|greetings|good (?:morning|afternoon|evening|day)|sir|madam|ma'?am|mam|"
@@ -15,6 +16,7 @@ GREETING = (
 )
 OPENING = re.compile(rf"^(?:\W*(?:{GREETING})\b[\s,.!]*)+", re.IGNORECASE)
 CLOSING = re.compile(r"[\s,]+(?:sir|madam|ma'?am|mam|please|pls|plz|thanks|thank you)\W*$", re.IGNORECASE)
+MOST_HOLDING = 8_000  # passages that are ranked by words
 SHORTEST_MENDED = 5  # letters; shorter words have too many neighbours
 SHORTEST_KNOWN = 4
 ENDINGS = ("ing", "es", "ed", "er", "ly", "s", "d")
@@ -24,6 +26,23 @@ def plain(text: str) -> str:
     """The question in ordinary letters, without the greeting before it and the thanks after it."""
     text = unicodedata.normalize("NFKC", text).replace("\0", " ").strip()
     return CLOSING.sub("", OPENING.sub("", text)).strip()
+
+
+def rarest(words: Sequence[str], rarity: Rarity, passages: int) -> tuple[list[str], list[float]]:
+    """Of a question's words, in order, those that few enough of `passages` hold together; and how rare each is.
+
+    A long question would else look at half of what there is, and its frequent words say least.
+    """
+    held = {word: rarity.share(stem(word)) * passages for word in words}
+    chosen: set[str] = set()
+    total = 0.0
+    for word in sorted(held, key=held.__getitem__):
+        total += held[word]
+        if chosen and total > MOST_HOLDING:
+            break
+        chosen.add(word)
+    kept = [word for word in words if word in chosen]
+    return kept, [rarity.of(stem(word)) for word in kept]
 
 
 class Speller:

@@ -20,7 +20,7 @@ from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, Verdict, judged
 from knowledge.models import Article, ArticleLink, Passage
 from knowledge.nearby import Vectors
-from knowledge.questions import plain
+from knowledge.questions import plain, rarest
 
 NEIGHBOURS = 60  # passages looked at for similar articles
 MEANS_THE_SAME = 0.35  # the cosine from which "similar meaning" is a fair reason to give
@@ -115,7 +115,8 @@ def understood(question: str, background: Background, model: Encoder, use: Use, 
     text = background.speller.mended(text, but_last=unfinished)
     words = keywords.content_words(text)
     vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
-    return Asked(text, words, vector, by_words=use is not Use.MEANING, unfinished=unfinished)
+    looked_for, rarities = rarest(words, background.rarity, background.size)
+    return Asked(text, words, looked_for, rarities, vector, use is not Use.MEANING, unfinished)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:

@@ -16,7 +16,7 @@ ENGLISH = {"powder", "charge", "trail", "heard"}
 SPELLER = Speller(
     Counter({"mattress": 9, "order": 30, "trial": 5, "change": 7, "delivery": 8, "café": 2}), ENGLISH.__contains__
 )
-RARITY = Rarity(100, {"lamp": 3, "order": 60, "break": 2})
+RARITY = Rarity(100, {stem("lamp"): 3, stem("order"): 60, stem("break"): 2})
 
 
 @pytest.mark.parametrize(("asked", "about"), [
