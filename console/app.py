@@ -113,7 +113,7 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     register_web(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=SignInForm)
     throttle(app, settings.SIGN_IN_ATTEMPTS)
-    app.jinja_env.globals.update(may=may, endpoints=app.view_functions)
+    app.jinja_env.globals.update(may=may)
     for module in DOMAINS:
         app.register_blueprint(module.bp)
     cli.register_commands(app)

@@ -16,6 +16,7 @@ from console.db import db
 MOST_WORDS = 48  # of a question; the words after that are looked for by meaning alone
 # How much a word counts in title, heading path and text.
 FIELD_WEIGHTS = (3.0, 1.5, 1.0)
+USUAL_LENGTH = 60.0
 
 ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ers", "ed", "es", "ly", "er", "s", "e", "y")
 TOKEN = re.compile(r"[^\W_]+")
@@ -48,11 +49,13 @@ SQLITE = text(
     "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
     "WHERE passages_fts MATCH :words ORDER BY 2 DESC LIMIT :limit"
 )
-# ts_rank does not know how rare a word is, so each word is ranked by itself and weighed here.
+# bm25 (Robertson and Zaragoza, 2009), which PostgreSQL does not have: of one word, ts_rank_cd is the sum of the weights
+# of its places. k1 = 1.2 of a whole weight, b = 0.75; USUAL_LENGTH is the number of different words in a passage.
 POSTGRESQL = """
 SELECT id, {score} FROM passages, to_tsquery('english', :words) query WHERE terms @@ query
 ORDER BY 2 DESC, id LIMIT :limit"""
-RANKED = "CAST(:rarity_{n} AS real) * ts_rank(CAST(:weights AS real[]), terms, to_tsquery('english', :word_{n}), 1)"
+RANKED = """CAST(:rarity_{n} AS real) * (SELECT places / (places + :k1 * (0.25 + 0.75 * length(terms) / :usual_length))
+FROM ts_rank_cd(CAST(:weights AS real[]), terms, to_tsquery('english', :word_{n}), 0) AS places)"""
 
 
 def content_words(question: str) -> list[str]:
@@ -92,6 +95,7 @@ def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], u
     highest = max(FIELD_WEIGHTS)
     title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
     given: dict[str, Any] = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
+    given |= {"k1": 1.2 / highest, "usual_length": USUAL_LENGTH}
     given |= {f"word_{n}": term for n, term in enumerate(terms)}
     given |= {f"rarity_{n}": rarity for n, rarity in enumerate(rarities)}
     score = " + ".join(RANKED.format(n=n) for n in range(len(terms)))

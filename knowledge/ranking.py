@@ -35,7 +35,7 @@ class Weights:
 
 
 OF_SHORT = Weights(passage=0.8, title=0.4, sentence=0.8, whole=0.0, keywords=0.22)
-OF_LONG = Weights(passage=0.8, title=0.1, sentence=0.3, whole=0.9, keywords=0.22)
+OF_LONG = Weights(passage=0.8, title=0.05, sentence=0.3, whole=0.9, keywords=0.18)
 
 
 def weights_for(words: int) -> Weights:
@@ -96,7 +96,7 @@ class Evidence:
 
 
 # From where an answer is as likely as not, and how fast it becomes certain from there.
-EVEN, STEEPNESS = 0.175, 6.0
+EVEN, STEEPNESS = 0.17, 6.0
 SURE_ENOUGH = 0.5  # the confidence from which an answer is shown, unless the knowledge owners set another
 MOST_LEAD = 0.6
 
