@@ -23,6 +23,7 @@ from knowledge.nearby import Vectors
 from knowledge.questions import plain, rarest
 
 NEIGHBOURS = 60  # passages looked at for similar articles
+FAINT = 0.25  # below this confidence an article is not shown beside a surer one
 MEANS_THE_SAME = 0.35  # the cosine from which "similar meaning" is a fair reason to give
 
 
@@ -51,6 +52,7 @@ class Answer:
     question: str
     results: tuple[Result, ...]
     confidence: float = 0.0  # 0 to 1, that the answer is here, shown or not
+    is_sure: bool = False  # enough to be shown unasked
     best_article_id: int | None = None  # shown or not
     vector: Vectors | None = None  # of the question, shape (dimensions,)
     notice: str = ""  # a sentence when only half of the search could run
@@ -96,12 +98,15 @@ def search(
     found = [one for one in found if one.passage_ids[0] in passages]  # the rest was deleted meanwhile
     verdict = judged(asked, background, found, passages)
     # Nothing rather than something weak, unless somebody wants to see what came closest.
-    hidden = not anyway and verdict.confidence < thresholds.show_from()
-    results = () if hidden else worded(found[:limit], verdict, asked, passages)
+    is_sure = verdict.confidence >= thresholds.show_from()
+    results = worded(found[:limit], verdict, asked, passages) if is_sure or anyway else ()
+    if not anyway:
+        results = results[:1] + tuple(result for result in results[1:] if result.confidence >= FAINT)
     return Answer(
         question,
         results,
         confidence=verdict.confidence,
+        is_sure=is_sure,
         best_article_id=found[0].article_id if found else None,
         vector=asked.vector,
         notice=notice,

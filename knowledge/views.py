@@ -57,7 +57,8 @@ class Place:
 def search() -> ResponseReturnValue:
     question, place = words_asked(), place_of(request.args)
     filters = chosen_filters(place)
-    answer = find(question, filters, unfinished=is_unfinished(question)) if question.strip() else None
+    unfinished, anyway = is_unfinished(question), "anyway" in request.args
+    answer = find(question, filters, unfinished=unfinished, anyway=anyway) if question.strip() else None
     moment = index_for(encoder().name).fresh()
     found = [result.article.id for result in answer.results] if answer else []
     return render_page_or_partial(
@@ -67,7 +68,7 @@ def search() -> ResponseReturnValue:
         too_long=len(request.args.get("q", "")) > LONGEST,
         filters=filters,
         answer=answer,
-        asked=written_down(answer, found, AskedIn.SEARCH, place, filters),
+        asked=Asked() if anyway else written_down(answer, found, AskedIn.SEARCH, place, filters),
         used=used_in(place.interaction_id, found),
         place=place,
         here=request.full_path,
@@ -83,15 +84,16 @@ def search() -> ResponseReturnValue:
 def panel() -> ResponseReturnValue:
     question, place = words_asked(), place_of(request.args)
     asked_in = AskedIn.TALK if request.args.get("asked_in") == AskedIn.TALK else AskedIn.SEARCH
-    answer, results = None, []
+    answer, results, anyway = None, [], "anyway" in request.args
     if question.strip():
         gone = dismissed_in(place.interaction_id, current_user.id)
         unfinished = asked_in is AskedIn.SEARCH and is_unfinished(question)
-        answer = find(question, limit=IN_PANE + min(len(gone), IN_PANE), unfinished=unfinished)
+        limit = IN_PANE + min(len(gone), IN_PANE)
+        answer = find(question, limit=limit, unfinished=unfinished, anyway=anyway)
         results = [result for result in answer.results if result.article.id not in gone][:IN_PANE]
     found = [result.article.id for result in results]
     # What stands open on a page that nobody is talking on was not asked by anybody.
-    is_asked = asked_in is AskedIn.SEARCH or place.interaction_id is not None
+    is_asked = not anyway and (asked_in is AskedIn.SEARCH or place.interaction_id is not None)
     return render_page_or_partial(
         "knowledge/panel.html",
         "knowledge/_panel.html",

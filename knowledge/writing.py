@@ -21,6 +21,7 @@ from console.events import Topic, record_event
 from knowledge import gaps
 from knowledge.addresses import LONGEST, RESERVED, free_address, stem_of
 from knowledge.embedding import embed_missing, encoder
+from knowledge.feedback import restand
 from knowledge.ingestion import facts, write_passages
 from knowledge.models import (
     Article,
@@ -234,6 +235,7 @@ def write_down(article: Article, origin: Origin, comment: str, actor_id: int, no
         )
     )
     db.session.flush()
+    restand(article.id)  # a bad word about what it said before counts no more
     write_passages(article.id, article)
 
 

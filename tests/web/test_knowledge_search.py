@@ -159,6 +159,21 @@ def test_a_question_in_other_words_finds_the_passage_by_meaning(
         assert any("partial refund" in part.text for part in best.parts if part.marked)
         assert "".join(part.text for part in best.parts).strip("… ") in best.passage.text
         assert best.reasons[0] == "Similar meaning"
+        assert len(answer.results) == 1, "what is far behind is not shown beside it"
+
+
+@pytest.mark.parametrize("path", ["/knowledge", "/knowledge/panel"])
+def test_what_came_closest_is_shown_when_somebody_asks_for_it(
+    path: str, with_model: Flask, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    embed(with_model)
+    client = sign_in("agent")
+    unsure = client.get(f"{path}?q=do+you+repair+bicycle+tyres", headers=HTMX).text
+    assert "Nothing fits well enough" in unsure
+    assert f'hx-get="{path}?q=do+you+repair+bicycle+tyres&amp;anyway=1"' in unsure
+    closest = client.get(f"{path}?q=do+you+repair+bicycle+tyres&anyway=1", headers=HTMX).text
+    assert "Not sure of any of these: they only came closest." in closest
+    assert 'class="card passage' in closest
 
 
 @pytest.mark.parametrize(
