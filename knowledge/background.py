@@ -32,6 +32,8 @@ LISTABLE = 50_000  # passages whose ids are read one and all
 SELF_ASKED = 500  # sentences that are asked as if a customer had said them
 RIVALS = 6  # nearest sentences that each of them is compared with
 OFTEN = 5  # times that a word stands in a sample to be trusted
+SPOKEN = 0.8  # share of the articles' running words
+STRANGE, STRANGE_SHARE = 3, 0.3  # words of a question, and their share
 HANDFUL = 20  # sentences
 UNSURE = 0.05  # this share of them …
 LEAST_SURE, MOST_SURE = 0.45, 0.7  # … is less alike than what is expected of an answer, within these bounds
@@ -60,6 +62,18 @@ class Background:
     def speller(self) -> Speller:
         # Where the sample is not all, a rare word may be one of theirs that was not met.
         return Speller(self.words, self.encoder.knows, at_least=1 if self.passages < SAMPLE else OFTEN)
+
+    @cached_property
+    def is_in_the_models_language(self) -> bool:
+        """Whether the model's dictionary knows nearly every word of the articles. Only once the model is ready."""
+        known = sum(count for word, count in self.words.items() if self.encoder.knows(word))
+        return known >= SPOKEN * sum(self.words.values())
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether a question is in a language of its own: many words that neither the articles nor the model know."""
+        words = [token.casefold() for token in TOKEN.findall(text) if not token.isdigit()]
+        strange = sum(word not in self.words and not self.encoder.knows(word) for word in words)
+        return strange >= STRANGE and strange >= STRANGE_SHARE * len(words) and self.is_in_the_models_language
 
     def centred(self, vectors: Vectors) -> Vectors:
         """Unit vectors of what is unusual about each, of the same shape (n, dimensions)."""

@@ -46,6 +46,8 @@ def judged(
     """Weigh what was found, the best first. `passages` by their ids: all those of the first JUDGED candidates."""
     if not found or not tells_something(asked, found, passages):
         return Verdict(0.0, (0.0,) * len(found))
+    if asked.vector is not None and background.is_foreign(asked.text):
+        return Verdict(0.0, (0.0,) * len(found))
     if asked.vector is None:
         by_words = tuple(sure_by_words(asked, words_of(one, passages)) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)

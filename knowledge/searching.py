@@ -116,9 +116,9 @@ def search(
 
 def understood(question: str, background: Background, model: Encoder, use: Use, unfinished: bool) -> Asked:
     """The question as the search takes it; its vector only where the model is ready."""
-    text = plain(question) or question
-    text = background.speller.mended(text, but_last=unfinished)
-    words = keywords.content_words(text)
+    about = background.speller.mended(plain(question), but_last=unfinished)
+    words = keywords.content_words(about)
+    text = about or question  # a greeting alone has no word that tells anything
     vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
     looked_for, rarities = rarest(words, background.rarity, background.size)
     return Asked(text, words, looked_for, rarities, vector, use is not Use.MEANING, unfinished)

@@ -1,0 +1,57 @@
+"""What is usual among the articles, and what is foreign to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from knowledge.background import Background
+from knowledge.likeness import Rarity
+
+DICTIONARY = {"how", "long", "does", "a", "return", "take", "my", "parcel", "lamp", "is", "late"}
+
+
+class Dictionary:
+    """An encoder of which only the dictionary is asked."""
+
+    def knows(self, word: str) -> bool:
+        return word in DICTIONARY
+
+
+def background(words: dict[str, int], usual: list[float] | None = None) -> Background:
+    encoder: Any = Dictionary()
+    mean = np.array(usual or [], np.float32)
+    return Background(1, 1, Rarity(1, {}), Counter(words), mean, 0.5, encoder)
+
+
+ENGLISH = {"return": 50, "parcel": 40, "lamp": 30, "hobnail": 2}
+
+
+@pytest.mark.parametrize(("question", "is_foreign"), [
+    ("how long does a return take", False),
+    ("kitna time lagega parcel aane me", True),
+    ("my parcel is late yaar", False),  # one strange word
+    ("Zorbex Quillon Farnix", True),
+    ("is a Zorbex Quillon lamp late", False),  # two names
+    ("4821 3377 1000", False),
+    ("", False),
+])  # fmt: skip
+def test_many_words_that_nobody_knows_make_a_question_foreign(question: str, is_foreign: bool) -> None:
+    assert background(ENGLISH).is_foreign(question) is is_foreign
+
+
+def test_where_the_articles_are_in_another_language_no_question_is_foreign() -> None:
+    german = background({"lieferung": 40, "dauert": 30, "tage": 30, "lamp": 1})
+    assert not german.is_foreign("Wann kommt meine bestellte Lampe")
+
+
+def test_what_all_sentences_have_in_common_is_taken_off() -> None:
+    centred = background(ENGLISH, usual=[1.0, 0.0]).centred(np.array([[1.0, 1.0], [1.0, -2.0]], np.float32))
+    assert centred.tolist() == [[0, 1], [0, -1]]
+
+
+def test_a_vector_that_is_only_the_usual_stays_finite() -> None:
+    assert np.isfinite(background(ENGLISH, usual=[1.0, 0.0]).centred(np.array([[1.0, 0.0]], np.float32))).all()
