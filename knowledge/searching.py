@@ -17,7 +17,7 @@ from knowledge.candidates import Asked, Candidate, candidates
 from knowledge.embedding import Encoder, EncoderState, encoder
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
-from knowledge.judging import JUDGED, Verdict, judged
+from knowledge.judging import JUDGED, judged
 from knowledge.models import Article, ArticleLink, Passage
 from knowledge.nearby import Vectors
 from knowledge.questions import plain, rarest
@@ -99,12 +99,12 @@ def search(
     verdict = judged(asked, background, found, passages)
     # Nothing rather than something weak, unless somebody wants to see what came closest.
     is_sure = verdict.confidence >= thresholds.show_from()
-    results = worded(found[:limit], verdict, asked, passages) if is_sure or anyway else ()
+    sure = list(zip(found[:limit], verdict.of_each, strict=False))
     if not anyway:
-        results = results[:1] + tuple(result for result in results[1:] if result.confidence >= FAINT)
+        sure = [(one, own) for place, (one, own) in enumerate(sure) if is_sure and (place == 0 or own >= FAINT)]
     return Answer(
         question,
-        results,
+        worded(sure, asked, passages),
         confidence=verdict.confidence,
         is_sure=is_sure,
         best_article_id=found[0].article_id if found else None,
@@ -150,13 +150,13 @@ def loaded(found: Sequence[Candidate]) -> dict[int, Passage]:
 
 
 def worded(
-    found: Sequence[Candidate], verdict: Verdict, asked: Asked, passages: Mapping[int, Passage]
+    shown: Sequence[tuple[Candidate, float]], asked: Asked, passages: Mapping[int, Passage]
 ) -> tuple[Result, ...]:
-    """What is shown of each candidate."""
-    uses = times_used([one.article_id for one in found])
+    """What is shown of each candidate, given with its confidence."""
+    uses = times_used([one.article_id for one, _ in shown]) if shown else {}
     return tuple(
         told(one, confidence, asked, passages[one.passage_ids[0]], uses.get(one.article_id, 0))
-        for one, confidence in zip(found, verdict.of_each, strict=False)
+        for one, confidence in shown
     )
 
 
