@@ -57,6 +57,7 @@ class Background:
     usual: Vectors
     expected: float
     encoder: Encoder
+    is_prepared: bool = True  # every passage of the sample has its vectors
 
     @cached_property
     def speller(self) -> Speller:
@@ -112,7 +113,12 @@ def refreshed(kept: Kept, model: Encoder, now: float) -> Background:
         return kept.background
     first, last = db.session.execute(select(func.min(Passage.id), func.max(Passage.id))).one()
     size = last - first + 1 if last else 0
-    if kept.background is None or now - kept.made_at > KEPT or abs(size - kept.size) > MUCH * kept.size:
+    if (
+        kept.background is None
+        or not kept.background.is_prepared
+        or now - kept.made_at > KEPT
+        or abs(size - kept.size) > MUCH * kept.size
+    ):
         kept.background = sample(model, ids_between(first, last) if size else [], size)
         kept.revision, kept.made_at, kept.size = revision, now, size
     return kept.background
@@ -145,6 +151,7 @@ def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:
     # Of a handful of sentences the mean is mostly those sentences themselves.
     usual = found.sum(axis=0) / (len(found) + HANDFUL)
     bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model)
+    bare = replace(bare, is_prepared=len(vectors) == len(rows))
     return replace(bare, expected=self_asked(bare, texts, np.array(owners), found))
 
 

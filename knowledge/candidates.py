@@ -32,7 +32,7 @@ class Asked:
     rarities: Sequence[float]
     vector: Vectors | None  # of shape (dimensions,); None when the meaning is not to be known
     by_words: bool = True  # whether the keyword search takes part
-    unfinished: bool = False  # its last word may be incomplete
+    beginning: str = ""  # of a word that is still being typed
 
     @property
     def length(self) -> int:
@@ -93,7 +93,7 @@ def found(moment: Moment, filters: Filters, asked: Asked) -> Pool:
     words = np.zeros(len(near), np.float32)
     if asked.by_words:
         depth = DEEPEST if filters else DEEP
-        ids, scores = keywords.find(asked.looked_for, depth, asked.rarities, unfinished=asked.unfinished)
+        ids, scores = keywords.find(asked.looked_for, depth, asked.rarities, beginning=asked.beginning)
         near += moment.of_passages(ids[~np.isin(ids, near.passage_ids)], asked.vector, filters)
         words = ranking.shares(scores_of(near.passage_ids, ids, scores))
     article_ids, places = np.unique(near.article_ids, return_inverse=True)

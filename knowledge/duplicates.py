@@ -77,7 +77,7 @@ def neighbours(title: str, body: str, *, without: int | None = None, limit: int 
         return Neighbours((), model.ready())
     moment = index_for(model.name).fresh()
     if not model.ready() or not moment.dimensions:
-        found = search(title or pieces[0].text[:300], limit=limit + 1, use=Use.KEYWORD).results
+        found = search(title or pieces[0].text[:300], limit=limit + 1, use=Use.KEYWORD, anyway=True).results
         near = (Near(result.article, None) for result in found if result.article.id != without)
         return Neighbours(tuple(near)[:limit], False)
     texts = [with_context(title, piece.heading, piece.text) for piece in pieces]

@@ -269,7 +269,7 @@ def saved(article: Article) -> ResponseReturnValue:
     elif embed_now(article, db.session.commit):
         words = "Saved. It is found from now on."
     else:
-        words = "Saved. It is found by its words from now on, and by its meaning once it is prepared (flask reindex)."
+        words = "Saved, and found by its words. For its meaning, ask whoever runs the server for “flask reindex”."
     flash(words, "good")
     return redirect(url_for("knowledge.article", slug=article.slug), code=303)
 

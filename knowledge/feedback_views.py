@@ -42,6 +42,7 @@ def show(slug: str) -> ResponseReturnValue:
         verdict=feedback.verdict_of(row.id, current_user.id, feedback.own(occasion, current_user.id).question_id),
         is_pinned=row.id in pinned(current_user.id),
         my_flags=db.session.scalars(flagging.flags_of(row.id, current_user.id)).all(),
+        my_suggestions=db.session.scalars(flagging.suggestions_of(row.id, current_user.id)).all(),
         reasons=flagging.REASONS,
         answers=flagging.ANSWERS,
         question_id=occasion.question_id,

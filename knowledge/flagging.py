@@ -142,6 +142,17 @@ def flags_of(article_id: int, user_id: int) -> Select[ArticleFlag]:
     )
 
 
+def suggestions_of(article_id: int, user_id: int) -> Select[ArticleSuggestion]:
+    """One person's last suggestions for an article, newest first, with who answered."""
+    return (
+        select(ArticleSuggestion)
+        .where(ArticleSuggestion.article_id == article_id, ArticleSuggestion.suggested_by_id == user_id)
+        .options(joinedload(ArticleSuggestion.decided_by), defer(ArticleSuggestion.body))
+        .order_by(ArticleSuggestion.id.desc())
+        .limit(SHOWN)
+    )
+
+
 def flag_by_id(flag_id: int) -> Select[ArticleFlag]:
     return with_people(select(ArticleFlag)).where(ArticleFlag.id == flag_id)
 

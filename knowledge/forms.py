@@ -21,6 +21,7 @@ from knowledge.models import Article, ArticleState, Audience
 from knowledge.writing import Content, colleagues
 
 LONGEST_BODY = 300_000  # characters: fifty thousand words
+LONGEST_FIELD = 2_000  # letters of any other field that a draft keeps
 LONGEST_SENT = 16 * 1024 * 1024  # bytes: what is too long for a body is still read, and shown again as typed
 FURTHEST = timedelta(days=10 * 366)
 LOOK_AGAIN = timedelta(days=180)  # what is proposed for a new article
@@ -82,7 +83,7 @@ class ArticleForm(FlaskForm):
     language = ChoiceField("Language", default="en")
     owner = ChoiceField("Looked after by", default="")
     verify_by = DayField("Check again by", [Optional()])
-    expires_on = DayField("Not found from", [Optional()])
+    expires_on = DayField("Expires on", [Optional()])
     state = ChoiceField("State", default="published")
     comment = StringField("What you changed", [Length(max=300, message="At most 300 characters")], filters=[one_line])
 
@@ -169,7 +170,12 @@ class ArticleForm(FlaskForm):
 
 def typed_fields() -> dict[str, str]:
     """What stands in the article's form at this moment, well-formed or not."""
-    return {name: tidy(request.form[name]) for name in (*FIELDS, "key") if name in request.form}
+    most = {"body": LONGEST_BODY + 1}  # one more, so that "too long" is seen
+    return {
+        name: tidy(request.form[name])[: most.get(name, LONGEST_FIELD)]
+        for name in (*FIELDS, "key")
+        if name in request.form
+    }
 
 
 def split_labels(text: str | None) -> tuple[str, ...]:

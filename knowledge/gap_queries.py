@@ -17,10 +17,9 @@ from console.auth.models import User
 from console.db import db
 from console.web import LARGEST_ID
 from knowledge.counting import between, midnights, stretch
-from knowledge.embedding import encoder
 from knowledge.gaps import CONSIDERED, OPEN
 from knowledge.models import Article, ArticleDraft, AskedQuestion, GapState, KnowledgeGap
-from knowledge.searching import Result, Use, search
+from knowledge.searching import Result, search
 from knowledge.titles import titles_like
 
 PAGE = 25
@@ -153,11 +152,14 @@ def cursor(row: Any, sort: Sort) -> str:
     return f"{figure}_{row[0].id}"
 
 
+MOST_ASKED = 1_000_000_000  # times; a fall by more is no figure of a gap
+
+
 def cursor_from(text: str) -> tuple[int, int]:
     """Raises ValueError for anything that is no cursor."""
     figure, _, number = text.partition("_")
     place = int(figure), int(number)
-    if not (-LARGEST_ID < place[0] < LARGEST_ID and 0 <= place[1] < LARGEST_ID):
+    if not (-MOST_ASKED < place[0] < LARGEST_ID and 0 <= place[1] < LARGEST_ID):
         raise ValueError(text)
     if place[0] > 253_402_300_000_000_000:  # the year 9999, in microseconds
         raise ValueError(text)
@@ -254,7 +256,7 @@ def drafts_for(gap_id: int) -> Sequence[tuple[ArticleDraft, str]]:
 
 def nearest(question: str, limit: int = NEAR) -> Sequence[Result]:
     """The closest articles, however weak: what a search would rather not show."""
-    return search(question, limit=limit, use=Use.MEANING if encoder().ready() else Use.KEYWORD).results
+    return search(question, limit=limit, anyway=True).results
 
 
 def titled(words: str, besides: Sequence[int]) -> list[Article]:

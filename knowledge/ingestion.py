@@ -23,6 +23,7 @@ from knowledge.addresses import RESERVED, stem_of
 from knowledge.chunking import cut
 from knowledge.crosslinks import Crosslinks
 from knowledge.drafts import ENCODING, Draft, Rejected
+from knowledge.feedback import restand
 from knowledge.models import Article, ArticleRevision, ArticleSlug, ArticleState, Origin, Passage
 from knowledge.reading import read
 
@@ -64,6 +65,9 @@ class Report:
         return self.inserted + self.updated + self.unchanged + self.kept
 
 
+SET_HERE = frozenset({"owner_id", "verified_at", "verify_by", "expires_on"})
+
+
 @dataclass(frozen=True)
 class Known:
     """What the database has of an article."""
@@ -74,6 +78,7 @@ class Known:
     revision: int
     is_archived: bool
     is_edited: bool  # here, since the source was last taken in
+    standing: float
 
 
 def ingest(
@@ -202,7 +207,11 @@ class Intake:
             return
         number = known.revision + 1
         values = {**self.values(draft), "revision": number, "vector": None, "model": None}
-        db.session.execute(update(Article).where(Article.id == known.id).values(**values))
+        # What the source does not say is what somebody set here.
+        said = {name: value for name, value in values.items() if value is not None or name not in SET_HERE}
+        db.session.execute(update(Article).where(Article.id == known.id).values(**said))
+        if known.standing:
+            restand(known.id)
         self.write_down(known.id, number, draft)
         self.links.wrote(draft, known.id, known.slug)
 
@@ -295,6 +304,7 @@ def articles_of(source: str) -> dict[str, Known]:
             Article.content_hash,
             Article.revision,
             Article.state,
+            Article.standing,
             ArticleRevision.origin,
         )
         .outerjoin(ArticleRevision, newest)
@@ -308,6 +318,7 @@ def articles_of(source: str) -> dict[str, Known]:
             row.revision,
             is_archived=row.state is ArticleState.ARCHIVED,
             is_edited=row.origin not in (None, Origin.INGESTED),
+            standing=row.standing,
         )
         for row in rows
     }

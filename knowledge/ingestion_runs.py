@@ -270,7 +270,9 @@ def take_in_upload(run_id: int) -> None:
         pass  # it is written down
     except Exception:
         log.exception("ingestion run %s broke", run_id)
-    shutil.rmtree(upload_folder(run_id), ignore_errors=True)
+    # Somebody else may have gone on with it; then they still read what was uploaded.
+    if db.session.scalar(select(IngestionRun.state).where(IngestionRun.id == run_id)) not in ACTIVE:
+        shutil.rmtree(upload_folder(run_id), ignore_errors=True)
 
 
 def upload_folder(run_id: int) -> Path:

@@ -82,7 +82,7 @@ def words_of(one: Candidate, passages: Mapping[int, Passage]) -> str:
 
 def sure_by_words(asked: Asked, text: str) -> float:
     """Without a model it rests on words alone: a third of them, or three, are enough."""
-    common = len(words_in_common(asked.words, text, unfinished=asked.unfinished))
+    common = len(words_in_common(asked.words, text, beginning=asked.beginning))
     return 1.0 if common >= 3 or 0 < len(asked.words) <= 3 * common else 0.0
 
 

@@ -15,6 +15,7 @@ from console.db import db
 
 MOST_WORDS = 48  # of a question; the words after that are looked for by meaning alone
 # How much a word counts in title, heading path and text.
+SHORTEST_BEGINNING = 3  # letters
 FIELD_WEIGHTS = (3.0, 1.5, 1.0)
 USUAL_LENGTH = 60.0
 
@@ -65,33 +66,39 @@ def content_words(question: str) -> list[str]:
     return telling[:MOST_WORDS]
 
 
+def last_word(question: str) -> str:
+    """What a word that is being typed begins with; nothing while it may still become almost any."""
+    words = TOKEN.findall(question.casefold())
+    return words[-1] if words and len(words[-1]) >= SHORTEST_BEGINNING else ""
+
+
 def find(
-    words: Sequence[str], limit: int, rarities: Sequence[float] = (), *, unfinished: bool = False
+    words: Sequence[str], limit: int, rarities: Sequence[float] = (), *, beginning: str = ""
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ids and scores, best first, of at most `limit` passages that hold any of `words`.
 
-    `rarities` of the words, above 0; all the same when left out. `unfinished`: the last word is still being typed, so
-    its beginning counts. Scores are above 0 and compare only with each other.
+    `rarities` of the words, above 0; all the same when left out. `beginning` of a word that is still being typed.
+    Scores are above 0 and compare only with each other.
     """
-    if not words:
+    if not words and not beginning:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
     ask = on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql
-    rows = ask(words, limit, rarities or [1.0] * len(words), unfinished)
+    rows = ask(words, limit, rarities or [1.0] * len(words), beginning)
     return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
 
 
-def on_sqlite(words: Sequence[str], limit: int, rarities: Sequence[float], unfinished: bool) -> Sequence[Any]:
+def on_sqlite(words: Sequence[str], limit: int, rarities: Sequence[float], beginning: str) -> Sequence[Any]:
     # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
-    terms = [f'"{word}"' for word in words] + ([f'"{words[-1]}"*'] if unfinished else [])
+    terms = [f'"{word}"' for word in words] + ([f'"{beginning}"*'] if beginning else [])
     title, heading, body = FIELD_WEIGHTS
     given = {"words": " OR ".join(terms), "title": title, "heading": heading, "body": body, "limit": limit}
     return db.session.execute(SQLITE, given).all()
 
 
-def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], unfinished: bool) -> Sequence[Any]:
+def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], beginning: str) -> Sequence[Any]:
     terms = [f"'{word}'" for word in words]
-    if unfinished:
-        terms[-1] = f"({terms[-1]} | {terms[-1]}:*)"
+    if beginning:
+        terms, rarities = [*terms, f"'{beginning}':*"], [*rarities, max(rarities, default=1.0)]
     highest = max(FIELD_WEIGHTS)
     title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
     given: dict[str, Any] = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
@@ -102,11 +109,11 @@ def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], u
     return db.session.execute(text(POSTGRESQL.format(score=score)), given).all()
 
 
-def words_in_common(words: Sequence[str], passage: str, *, unfinished: bool = False) -> list[str]:
+def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") -> list[str]:
     """Which of a question's words a passage holds, in the question's order."""
     tokens = {token.casefold() for token in TOKEN.findall(passage)}
     held = {stem(token) for token in tokens}
     common = [word for word in words if stem(word) in held]
-    if unfinished and words and words[-1] not in common and any(token.startswith(words[-1]) for token in tokens):
-        common.append(words[-1])
+    if beginning and beginning not in common and any(token.startswith(beginning) for token in tokens):
+        common.append(beginning)
     return common

@@ -63,7 +63,7 @@ NOTICES = {
     EncoderState.IDLE: "Search by meaning is starting. Until then, results match words alone.",
     EncoderState.LOADING: "Search by meaning is starting. Until then, results match words alone.",
     EncoderState.OFF: "Search by meaning is switched off. Results match words alone.",
-    EncoderState.FAILED: "Search by meaning could not start. Results match words alone; the server's log says why.",
+    EncoderState.FAILED: "Search by meaning could not start. Results match words alone. Tell whoever runs the server.",
 }
 UNPREPARED = "The articles are being prepared for search by meaning. Results match words alone."
 
@@ -121,7 +121,8 @@ def understood(question: str, background: Background, model: Encoder, use: Use, 
     text = about or question  # a greeting alone has no word that tells anything
     vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
     looked_for, rarities = rarest(words, background.rarity, background.size)
-    return Asked(text, words, looked_for, rarities, vector, use is not Use.MEANING, unfinished)
+    beginning = keywords.last_word(about) if unfinished else ""
+    return Asked(text, words, looked_for, rarities, vector, use is not Use.MEANING, beginning)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
@@ -163,7 +164,7 @@ def worded(
 def told(candidate: Candidate, confidence: float, asked: Asked, passage: Passage, used: int) -> Result:
     text = passage.text
     whole = f"{passage.title} {passage.heading} {text}"
-    common = keywords.words_in_common(asked.words, whole, unfinished=asked.unfinished)
+    common = keywords.words_in_common(asked.words, whole, beginning=asked.beginning)
     picked = None
     if asked.vector is not None and passage.id in candidate.sentences:
         picked = pick_by_meaning(text, candidate.sentences[passage.id] @ asked.vector)

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, literal, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from console.auth.models import User
@@ -21,6 +22,7 @@ from knowledge.ranking import SURE_ENOUGH
 LOWEST, HIGHEST = 5, 95  # percent; at 0 and 100 the setting would mean "always" and "never"
 LOOKED_BACK = timedelta(days=7)
 EXAMPLES = 6
+CHANGED = "A colleague changed the threshold meanwhile. Nothing of yours was saved; both values are below."
 
 
 NEWEST = AskedQuestion.asked_at.desc()
@@ -98,11 +100,16 @@ def change(percent: int | None, *, seen: int, actor_id: int, now: datetime) -> N
         raise DomainError(f"Choose a value from {LOWEST} to {HIGHEST} %.")
     row = db.session.scalar(select(KnowledgeSetting).order_by(KnowledgeSetting.id).limit(1).with_for_update())
     if as_percent(row.show_from if row else default()) != seen:
-        raise Stale("A colleague changed the threshold meanwhile. Nothing of yours was saved; both values are below.")
+        raise Stale(CHANGED)
     if percent is None:
         db.session.execute(delete(KnowledgeSetting))
     elif row is None:
-        db.session.add(KnowledgeSetting(show_from=percent / 100, changed_by_id=actor_id, changed_at=now))
+        db.session.add(KnowledgeSetting(id=1, show_from=percent / 100, changed_by_id=actor_id, changed_at=now))
+        try:
+            db.session.flush()
+        except IntegrityError:
+            db.session.rollback()
+            raise Stale(CHANGED) from None
     else:
         row.show_from, row.changed_by_id, row.changed_at = percent / 100, actor_id, now
     data = {"percent": as_percent(default()) if percent is None else percent, "before": seen}

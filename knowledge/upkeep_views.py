@@ -39,7 +39,7 @@ NAMES = {
     "language": "Language",
     "state": "State",
     "verify_by": "Check again by",
-    "expires_on": "Not found from",
+    "expires_on": "Expires on",
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from console.importing.problems import BadFile, BadRow
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes
+LONGEST_FIELD = 131_072  # characters; a quote that is never closed would else swallow the file
 BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 DELIMITERS = ",;\t|"
 
@@ -92,6 +93,7 @@ class CsvFile:
             raise BadFile(f"The header cannot be read. {first.problem} Save the file as UTF-8, or name its encoding.")
         self.delimiter = self.delimiter or max(DELIMITERS, key=first.text.count)
         self.waiting.append(first)
+        csv.field_size_limit(LONGEST_FIELD)  # the process has one limit, and articles may be longer
         self.parser = csv.reader(self, delimiter=self.delimiter, strict=True)
         header = next(iter(self.parsed()))
         if isinstance(header, Broken):

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from console.auth.models import User
 from console.db import db
 from console.events import Event
 from console.interactions.models import Speaker, Utterance
@@ -247,6 +248,9 @@ def test_a_suggestion_is_declined_with_an_answer(
     assert (suggestion.state, suggestion.answer, article.revision) == (SuggestionState.DECLINED, "Five is right", 1)
     assert "Five is right" in owner.get("/knowledge/articles/suggestions?state=declined").text
     assert "No open suggestions" in owner.get("/knowledge/articles/suggestions?owner=me").text
+    author = session.get(User, suggestion.suggested_by_id)
+    assert "Five is right" in sign_in(author).get(f"/knowledge/articles/{article.slug}/feedback").text
+    assert "Five is right" not in sign_in("agent").get(f"/knowledge/articles/{article.slug}/feedback").text
 
 
 def test_a_suggestion_is_taken_over_with_changes(

@@ -193,7 +193,7 @@ def test_the_list_shows_states_and_finds_words(sign_in: SignIn, session: Session
 def test_a_place_that_was_made_up_is_refused(sign_in: SignIn, session: Session) -> None:
     client = sign_in("supervisor")
     gap = make_gap(session)
-    for place in ("x", "1", f"{10**30}_1", f"1_{10**30}", f"{2**62}_1"):
+    for place in ("x", "1", f"{10**30}_1", f"1_{10**30}", f"{2**62}_1", "-9000000000000000000_1"):
         assert client.get(f"/knowledge/gaps?sort=latest&after={place}").status_code == 400
         assert client.get(f"/knowledge/gaps/{gap.id}?after={place}").status_code == 400
     assert client.get("/knowledge/gaps/987654321").status_code == 404
