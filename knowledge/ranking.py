@@ -15,7 +15,7 @@ Scores = NDArray[np.float32]
 
 BEST_FEW = 3  # passages that stand for the whole article
 # Small, so that what people did with an article settles near-ties and never hides an answer.
-STANDING = 0.06
+STANDING = 0.03
 VERIFIED = 0.01
 DISMISSED = 0.15
 
