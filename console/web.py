@@ -16,6 +16,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from sqlalchemy import event
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import IntegerConverter, Map
 
 from console.db import db, utc_now
@@ -74,7 +75,12 @@ def register_web(app: Flask) -> None:
 
 def id_argument(name: str) -> int | None:
     """A row's number in the query string; none when it is missing or no such number."""
-    number = request.args.get(name, type=int)
+    return id_in(request.args, name)
+
+
+def id_in(values: MultiDict[str, str], name: str) -> int | None:
+    """The same in a form, or in whatever else was sent."""
+    number = values.get(name, type=int)
     return number if number is not None and 0 < number <= LARGEST_ID else None
 
 

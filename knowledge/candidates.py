@@ -71,20 +71,25 @@ def candidates(moment: Moment, filters: Filters, asked: Asked, model: str, limit
     """The articles that answer best, best first: at most `limit`."""
     pool = found(moment, filters, asked)
     if asked.vector is None or not len(pool.article_ids):
-        return [candidate(pool, place, pool.scores[place], {}) for place in ranking.best(pool.scores, limit)]
+        best = ranking.best(pool.scores, limit)
+        return [candidate(pool, place, pool.scores[place], pool.passages_of(place), {}, {}) for place in best]
     first = ranking.best(pool.scores, max(limit, REREAD))
     passages = {place: pool.passages_of(place) for place in first}
     read = sentences_of([int(pool.near.passage_ids[at]) for own in passages.values() for at in own], len(asked.vector))
+    best_sentence = {id: float((rows @ asked.vector).max()) for id, rows in read.items()}
     unfit = dismissals([int(pool.article_ids[place]) for place in first], asked.vector, model)
     weight = ranking.weights_for(asked.length).sentence
     scores = np.full_like(pool.scores, -np.inf)
     for place in first:
-        own = [read[id] for at in passages[place] if (id := int(pool.near.passage_ids[at])) in read]
+        own = [best_sentence[id] for id in pool.near.passage_ids[passages[place]].tolist() if id in read]
         # An article whose sentences are not known is taken to have one like its best passage.
-        best = max((float((rows @ asked.vector).max()) for rows in own), default=cosine_of(pool, passages[place]))
+        sentence = max(own, default=cosine_of(pool, passages[place]))
         dismissed = unfit.get(int(pool.article_ids[place]), 0.0)
-        scores[place] = pool.scores[place] + weight * best - ranking.DISMISSED * dismissed
-    return [candidate(pool, place, scores[place], read, asked.vector) for place in ranking.best(scores, limit)]
+        scores[place] = pool.scores[place] + weight * sentence - ranking.DISMISSED * dismissed
+    return [
+        candidate(pool, place, scores[place], passages[place], read, best_sentence)
+        for place in ranking.best(scores, limit)
+    ]
 
 
 def found(moment: Moment, filters: Filters, asked: Asked) -> Pool:
@@ -112,22 +117,23 @@ def found(moment: Moment, filters: Filters, asked: Asked) -> Pool:
 
 
 def candidate(
-    pool: Pool, place: int, score: float, read: Mapping[int, Vectors], vector: Vectors | None = None
+    pool: Pool,
+    place: int,
+    score: float,
+    passages: Sequence[int],
+    read: Mapping[int, Vectors],
+    best_sentence: Mapping[int, float],
 ) -> Candidate:
     """An article with its best passages, the one with the best sentence first."""
-    own = pool.passages_of(place)
-    cosine = cosine_of(pool, own)
-    ids = [int(pool.near.passage_ids[at]) for at in own]
-    if vector is not None:
-        worth = {
-            id: float(pool.near.cosines[at] + pool.words[at] * ranking.OF_SHORT.keywords)
-            + ranking.OF_SHORT.sentence * (float((read[id] @ vector).max()) if id in read else 0.0)
-            for id, at in zip(ids, own, strict=True)
-        }
-        ids.sort(key=lambda id: -worth[id])
-    return Candidate(
-        int(pool.article_ids[place]), tuple(ids), float(score), cosine, {id: read[id] for id in ids if id in read}
-    )
+    ids = pool.near.passage_ids[passages].tolist()
+    worth = {
+        id: float(pool.near.cosines[at] + pool.words[at] * ranking.OF_SHORT.keywords)
+        + ranking.OF_SHORT.sentence * best_sentence.get(id, 0.0)
+        for id, at in zip(ids, passages, strict=True)
+    }
+    ids.sort(key=lambda id: -worth[id])
+    known = {id: read[id] for id in ids if id in read}
+    return Candidate(int(pool.article_ids[place]), tuple(ids), float(score), cosine_of(pool, passages), known)
 
 
 def cosine_of(pool: Pool, passages: Sequence[int]) -> float:

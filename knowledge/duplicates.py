@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from flask import current_app
 from sqlalchemy import select
-from sqlalchemy.orm import defer
 
 from console.db import db
 from console.events import Event, Topic, record_event
@@ -16,6 +15,7 @@ from knowledge.chunking import cut, with_context
 from knowledge.embedding import Vectors, encoder
 from knowledge.index import Filters, index_for
 from knowledge.models import Article, ArticleState, KnowledgeRevision, Passage
+from knowledge.queries import in_order
 from knowledge.searching import Use, search
 
 PIECES = 3  # passages of what is being written that are compared; its meaning stands at the top
@@ -91,13 +91,6 @@ def neighbours(title: str, body: str, *, without: int | None = None, limit: int 
     rows = in_order(ids[: limit + 3])
     shown = [row for row in rows if row.state is not ArticleState.ARCHIVED][:limit]
     return Neighbours(tuple(Near(row, close[row.id]) for row in shown), True)
-
-
-def in_order(ids: Sequence[int]) -> list[Article]:
-    """Articles without their bodies, in the order of their ids as given."""
-    query = select(Article).where(Article.id.in_(ids)).options(defer(Article.body))
-    rows = {row.id: row for row in db.session.scalars(query)}
-    return [rows[one] for one in ids if one in rows]
 
 
 def report(at_least: float) -> Report:

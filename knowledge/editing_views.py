@@ -15,7 +15,7 @@ from console.auth.models import User
 from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import LARGEST_ID, id_argument, render_page_or_partial, today
+from console.web import id_argument, id_in, render_page_or_partial, today
 from knowledge import duplicates, listing, starting, unsaved
 from knowledge.addresses import article_at
 from knowledge.comparing import compare
@@ -99,7 +99,7 @@ def new() -> ResponseReturnValue:
 @requires(Permission.PROPOSE_ARTICLE)
 def add() -> ResponseReturnValue:
     form = ArticleForm().for_author(None, may_publish=may_publish(), languages=languages())
-    start = starting.Start(interaction_id=id_of("interaction_id"), gap_id=id_of("gap_id"))
+    start = starting.Start(interaction_id=id_in(request.form, "interaction_id"), gap_id=id_in(request.form, "gap_id"))
     if not form.validate_on_submit():
         return show_editor(form, None, 422, start=start)
     key = form.key.data or uuid4().hex
@@ -145,7 +145,7 @@ def edit(slug: str) -> ResponseReturnValue:
 @requires(Permission.EDIT_KNOWLEDGE)
 def save(slug: str) -> ResponseReturnValue:
     article = article_or_404(slug)
-    proposal = proposal_for(article, id_of("suggestion"))
+    proposal = proposal_for(article, id_in(request.form, "suggestion"))
     form = ArticleForm().for_author(article, may_publish=True, languages=languages())
     if not form.validate_on_submit():
         return show_editor(form, article, 422, proposal=proposal)
@@ -172,7 +172,7 @@ def save(slug: str) -> ResponseReturnValue:
 @requires(Permission.PROPOSE_ARTICLE)
 def keep() -> ResponseReturnValue:
     """What is typed by now, every few seconds."""
-    fields, article_id = typed_fields(), id_of("article_id")
+    fields, article_id = typed_fields(), id_in(request.form, "article_id")
     if len(fields.get("body", "")) > LONGEST_BODY:
         return render_template("knowledge/_kept.html", problem="This is too long to be kept. Shorten it.")
     article = (db.session.get(Article, article_id) or abort(404)) if article_id and may_publish() else None
@@ -180,10 +180,10 @@ def keep() -> ResponseReturnValue:
         current_user.id,
         article,
         fields,
-        base_revision=id_of("revision") or 0,
+        base_revision=id_in(request.form, "revision") or 0,
         now=utc_now(),
-        gap_id=start_of(None, id_of("gap_id")).gap_id,
-        interaction_id=start_of(id_of("interaction_id"), None).interaction_id,
+        gap_id=start_of(None, id_in(request.form, "gap_id")).gap_id,
+        interaction_id=start_of(id_in(request.form, "interaction_id"), None).interaction_id,
     )
     db.session.commit()
     return render_template("knowledge/_kept.html", kept=kept)
@@ -214,7 +214,7 @@ def preview() -> ResponseReturnValue:
 def nearest() -> ResponseReturnValue:
     """What is written already and close to this."""
     title, body = one_line(request.form.get("title"))[:300], tidy(request.form.get("body"))[:LONGEST_BODY]
-    found = duplicates.neighbours(title, body, without=id_of("article_id"))
+    found = duplicates.neighbours(title, body, without=id_in(request.form, "article_id"))
     return render_template("knowledge/_nearest.html", neighbours=found)
 
 
@@ -236,7 +236,7 @@ def duplicate_pairs() -> ResponseReturnValue:
 @requires(Permission.EDIT_KNOWLEDGE)
 def tell_apart() -> ResponseReturnValue:
     """Two articles are no duplicates; the report leaves them out from now on."""
-    pair = [db.session.get(Article, id_of(name) or 0) or abort(404) for name in ("first", "second")]
+    pair = [db.session.get(Article, id_in(request.form, name) or 0) or abort(404) for name in ("first", "second")]
     duplicates.tell_apart(*pair, actor_id=current_user.id)
     db.session.commit()
     flash("Noted. These two are not shown again.", "good")
@@ -317,12 +317,6 @@ def may_publish() -> bool:
 
 def languages() -> list[str]:
     return list(index_for(encoder().name).fresh().languages)
-
-
-def id_of(name: str) -> int | None:
-    """A row's number in the form; none when it is missing or no such number."""
-    number = request.form.get(name, type=int)
-    return number if number is not None and 0 < number <= LARGEST_ID else None
 
 
 def narrowing_of() -> Narrowing:

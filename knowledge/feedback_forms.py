@@ -9,9 +9,8 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from wtforms.widgets import HiddenInput
 
 from knowledge.flagging import ANSWERS, REASONS
+from knowledge.forms import LONGEST_BODY
 from knowledge.models import FlagReason, FlagState
-
-LONGEST_BODY = 300_000  # characters, as much as an owner may write
 
 
 def plain(text: str | None) -> str:

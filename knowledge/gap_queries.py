@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, case, column, func, or_, select, table
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from console.auth.models import User
@@ -19,6 +19,7 @@ from console.web import LARGEST_ID
 from knowledge.counting import between, midnights, stretch
 from knowledge.gaps import CONSIDERED, OPEN
 from knowledge.models import Article, ArticleDraft, AskedQuestion, GapState, KnowledgeGap
+from knowledge.queries import INTERACTIONS
 from knowledge.searching import Result, search
 from knowledge.titles import titles_like
 
@@ -30,9 +31,6 @@ REASKED = 10  # of a solved gap's questions
 NEAR = 6  # articles, or gaps, that are close
 CLOSE = 0.45  # the cosine from which two gaps may mean the same
 FOUND_WITHIN = 10  # places
-
-# All that the knowledge base may know of an interaction.
-INTERACTIONS = table("interactions", column("id"), column("channel"))
 
 
 class Sort(StrEnum):

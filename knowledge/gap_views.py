@@ -13,7 +13,7 @@ from flask_login import current_user
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import render_page_or_partial, wants_partial
+from console.web import id_in, render_page_or_partial, wants_partial
 from knowledge import gap_queries as queries
 from knowledge import gaps
 from knowledge.gap_queries import Show, Sort
@@ -89,7 +89,7 @@ def answers(gap_id: int) -> ResponseReturnValue:
 @requires(Permission.EDIT_KNOWLEDGE)
 def assignment(gap_id: int) -> ResponseReturnValue:
     """user_id, or nothing for nobody."""
-    chosen_id = number(request.form.get("user_id"))
+    chosen_id = id_in(request.form, "user_id")
     if chosen_id is None and request.form.get("user_id"):
         abort(400)
     return act(gap_id, partial(gaps.assign, user_id=chosen_id), "Given to them." if chosen_id else "Nobody's again.")
@@ -98,7 +98,7 @@ def assignment(gap_id: int) -> ResponseReturnValue:
 @bp.post("/<int:gap_id>/solution")
 @requires(Permission.EDIT_KNOWLEDGE)
 def solution(gap_id: int) -> ResponseReturnValue:
-    article_id = number(request.form.get("article_id"))
+    article_id = id_in(request.form, "article_id")
     if article_id is None:
         return page_of(gap_id, 422, problem="Choose the article that answers it.")
     return act(gap_id, partial(gaps.solve, article_id=article_id), "Solved. Its questions are asked again below.")
@@ -137,7 +137,7 @@ def wording(gap_id: int) -> ResponseReturnValue:
 @requires(Permission.EDIT_KNOWLEDGE)
 def merger(gap_id: int) -> ResponseReturnValue:
     """other_id: the gap whose questions this one takes in."""
-    other_id = number(request.form.get("other_id"))
+    other_id = id_in(request.form, "other_id")
     if other_id is None:
         abort(400)
     return act(gap_id, partial(gaps.merge, other_id=other_id), "Now one gap, with the questions of both.")
@@ -204,8 +204,3 @@ def place(name: str) -> tuple[int, int] | None:
 def chosen(kind: type[Choice], name: str, usual: Choice) -> Choice:
     given = request.args.get(name, "")
     return kind(given) if given in set(kind) else usual
-
-
-def number(text: str | None) -> int | None:
-    """An id as a form sends it; None for anything that cannot be one."""
-    return int(text) if text and text.isascii() and text.isdigit() and 0 < len(text) < 19 else None

@@ -120,9 +120,8 @@ class Recorder:
         self.write({"done": self.done, "seen_at": utc_now(), "report": self.counts()})
         db.session.commit()
 
-    def embedding_checkpoint(self) -> None:
-        self.stage.embedded = self.stage.to_embed - passages_left(encoder().name)
-        self.checkpoint()
+    def embedded(self, passages: int) -> None:
+        self.stage.embedded += passages
 
     def finish(self, state: IngestionState, now: datetime, problem: str = "") -> None:
         rejected = [[one.where, one.reason] for one in self.report.rejected[:LINES]]
@@ -243,7 +242,7 @@ def embed_what_is_new(recorder: Recorder) -> None:
     recorder.checkpoint()
     model.start()  # what was exported for this server, if anything was: load() by itself would take the model whole
     if model.load():
-        embed_missing(model, recorder.embedding_checkpoint)
+        embed_missing(model, recorder.checkpoint, recorder.embedded)
 
 
 def start(app: Flask, run_id: int) -> threading.Thread:

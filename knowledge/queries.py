@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import Select, column, func, select, table
 from sqlalchemy.orm import defer, joinedload
 
+from console.db import db
 from knowledge.models import Article, ArticleFeedback, ArticlePin, ArticleState, FeedbackKind
 
-# All that the knowledge base may know of an interaction: that it is there, whose it is, on whose timeline it stands.
-INTERACTIONS = table("interactions", column("id"), column("customer_id"), column("agent_id"))
+# All that the knowledge base may know of an interaction: that it is there, whose it is, on whose timeline it stands,
+# how it was held; and, to start an article from it, what it was about.
+KNOWN_OF_INTERACTIONS = ("id", "customer_id", "agent_id", "channel", "subject", "resolution")
+INTERACTIONS = table("interactions", *(column(name) for name in KNOWN_OF_INTERACTIONS))
 
 LOOKED_BACK = 200  # openings among which somebody's recent articles are looked for
 PINS = 50  # that are listed
@@ -66,3 +69,10 @@ def pinned_by(user_id: int) -> Select[Article]:
         .order_by(ArticlePin.pinned_at.desc(), ArticlePin.id.desc())
         .limit(PINS)
     )
+
+
+def in_order(ids: Sequence[int]) -> list[Article]:
+    """Articles without their bodies, in the order of their ids as given."""
+    query = select(Article).where(Article.id.in_(ids)).options(defer(Article.body))
+    rows = {row.id: row for row in db.session.scalars(query)}
+    return [rows[one] for one in ids if one in rows]

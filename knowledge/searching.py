@@ -20,6 +20,7 @@ from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
 from knowledge.models import Article, ArticleLink, Passage
 from knowledge.nearby import Vectors
+from knowledge.queries import in_order
 from knowledge.questions import plain, rarest
 
 NEIGHBOURS = 60  # passages looked at for similar articles
@@ -134,11 +135,7 @@ def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Art
     near = index_for(model).fresh().nearest(own, Filters(language=article.language), NEIGHBOURS)
     close = near.article_ids[(near.cosines >= at_least) & (near.article_ids != article.id)]
     ids = [int(id) for id in dict.fromkeys(close.tolist())][:limit]
-    rows = {
-        row.id: row
-        for row in db.session.scalars(select(Article).where(Article.id.in_(ids)).options(defer(Article.body)))
-    }
-    return [rows[id] for id in ids if id in rows]
+    return in_order(ids)
 
 
 def loaded(found: Sequence[Candidate]) -> dict[int, Passage]:

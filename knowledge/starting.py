@@ -9,14 +9,12 @@ from sqlalchemy import column, select, table
 
 from console.db import db
 from knowledge.models import KnowledgeGap
+from knowledge.queries import INTERACTIONS
 
 TURNS = 200
 LONGEST = 6_000  # characters taken from one conversation
 
-# All that the knowledge base reads of a conversation, and only to start an article from it.
-INTERACTIONS = table(
-    "interactions", column("id"), column("customer_id"), column("agent_id"), column("subject"), column("resolution")
-)
+# What is read of a conversation besides, and only to start an article from it.
 UTTERANCES = table("utterances", column("interaction_id"), column("position"), column("speaker"), column("text"))
 NOTES = table("notes", column("id"), column("interaction_id"), column("body"))
 USERS = table("users", column("id"), column("name"))

@@ -11,6 +11,7 @@ from console.db import db, utc_now
 from console.errors import DomainError, Stale
 from console.web import render_page_or_partial
 from knowledge import thresholds
+from knowledge.ranking import SURE_ENOUGH
 from knowledge.thresholds import HIGHEST, LOWEST, as_percent
 
 bp = Blueprint("threshold", __name__, url_prefix="/knowledge/threshold")
@@ -48,9 +49,9 @@ def change() -> ResponseReturnValue:
 
 def page(percent: int | None, status: int = 200, problem: str = "") -> ResponseReturnValue:
     set_by = thresholds.setting()
-    in_force = as_percent(set_by[0].show_from if set_by else thresholds.default())
+    in_force = as_percent(set_by[0].show_from if set_by else SURE_ENOUGH)
     tried = in_force if percent is None else min(max(percent, LOWEST), HIGHEST)
-    usual = as_percent(thresholds.default())
+    usual = as_percent(SURE_ENOUGH)
     presets = [
         (max(usual - 20, LOWEST), "Show more", "More answers, more of them beside the point."),
         (usual, "Balanced", "What we measured to be the best trade."),

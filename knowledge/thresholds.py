@@ -66,14 +66,10 @@ class Preview:
         return self.at_least[percent] / self.asked if self.asked else 0.0
 
 
-def default() -> float:
-    return SURE_ENOUGH
-
-
 def show_from() -> float:
     """The confidence, 0 to 1, below which nothing is shown. One statement."""
     chosen = db.session.scalar(select(KnowledgeSetting.show_from).order_by(KnowledgeSetting.id).limit(1))
-    return default() if chosen is None else chosen
+    return SURE_ENOUGH if chosen is None else chosen
 
 
 def setting() -> tuple[KnowledgeSetting, User | None] | None:
@@ -99,7 +95,7 @@ def change(percent: int | None, *, seen: int, actor_id: int, now: datetime) -> N
     if percent is not None and not LOWEST <= percent <= HIGHEST:
         raise DomainError(f"Choose a value from {LOWEST} to {HIGHEST} %.")
     row = db.session.scalar(select(KnowledgeSetting).order_by(KnowledgeSetting.id).limit(1).with_for_update())
-    if as_percent(row.show_from if row else default()) != seen:
+    if as_percent(row.show_from if row else SURE_ENOUGH) != seen:
         raise Stale(CHANGED)
     if percent is None:
         db.session.execute(delete(KnowledgeSetting))
@@ -112,7 +108,7 @@ def change(percent: int | None, *, seen: int, actor_id: int, now: datetime) -> N
             raise Stale(CHANGED) from None
     else:
         row.show_from, row.changed_by_id, row.changed_at = percent / 100, actor_id, now
-    data = {"percent": as_percent(default()) if percent is None else percent, "before": seen}
+    data = {"percent": as_percent(SURE_ENOUGH) if percent is None else percent, "before": seen}
     record_event("threshold.changed", Topic.ACCESS, actor_id=actor_id, at=now, data=data)
 
 

@@ -14,10 +14,10 @@ from console.auth.models import User
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import day, id_argument, render_page_or_partial, today
+from console.web import day, id_argument, id_in, render_page_or_partial, today
 from knowledge import decisions
 from knowledge.comparing import compare
-from knowledge.editing_views import article_or_404, id_of, saved, take_long_texts
+from knowledge.editing_views import article_or_404, saved, take_long_texts
 from knowledge.forms import AUDIENCES, AddressForm, AnswerForm, VerificationForm
 from knowledge.models import Article, ArticleRevision, ArticleState, ArticleSuggestion, SuggestionState
 from knowledge.rendering import render
@@ -81,7 +81,7 @@ def revision(slug: str, number: int) -> ResponseReturnValue:
 def restoration(slug: str, number: int) -> ResponseReturnValue:
     article = article_or_404(slug)
     try:
-        restore(article, number, based_on=id_of("revision") or 0, actor_id=current_user.id, now=utc_now())
+        restore(article, number, based_on=id_in(request.form, "revision") or 0, actor_id=current_user.id, now=utc_now())
     except DomainError as problem:
         return refused(problem, url_for(".history", slug=slug))
     db.session.commit()
@@ -97,7 +97,11 @@ def state(slug: str) -> ResponseReturnValue:
         abort(400)
     try:
         set_state(
-            article, ArticleState(wanted), based_on=id_of("revision") or 0, actor_id=current_user.id, now=utc_now()
+            article,
+            ArticleState(wanted),
+            based_on=id_in(request.form, "revision") or 0,
+            actor_id=current_user.id,
+            now=utc_now(),
         )
     except Stale as problem:
         return refused(problem, url_for("knowledge.article", slug=slug))

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from console.auth.models import User
 from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
-from console.web import locale, render_page_or_partial, today, wants_partial
+from console.web import id_in, locale, render_page_or_partial, today, wants_partial
 from knowledge import asking, queries
 from knowledge.addresses import article_at
 from knowledge.asking import Asked, Asker, quietly
@@ -186,7 +186,7 @@ def is_unfinished(question: str) -> bool:
 def chosen_filters(place: Place) -> Filters:
     """What the address asks for; states and owners only from those who look after articles."""
     given = request.args
-    audience, state, owner = given.get("audience", ""), given.get("state", ""), number(given.get("owner"))
+    audience, state, owner = given.get("audience", ""), given.get("state", ""), id_in(given, "owner")
     if not allowed(current_user, Permission.EDIT_KNOWLEDGE):
         state, owner = "", None
     labels = None
@@ -251,21 +251,16 @@ def note_opening(row: Article, place: Place) -> None:
 
 def place_of(values: Any) -> Place:
     names = ("interaction_id", "customer_id", "question_id")
-    return Place(*(number(values.get(name)) for name in names))
+    return Place(*(id_in(values, name) for name in names))
 
 
 def occasion_of(values: Any) -> Occasion:
-    position = number(values.get("position"))
+    position = id_in(values, "position")
     return Occasion(
-        number(values.get("question_id")),
-        number(values.get("interaction_id")),
+        id_in(values, "question_id"),
+        id_in(values, "interaction_id"),
         position if position and position <= 1_000 else None,
     )
-
-
-def number(text: str | None) -> int | None:
-    """An id as a request names it; None for anything that cannot be one."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def language_name(code: str) -> str:

@@ -15,12 +15,13 @@ from console.db import db, utc_now
 from console.events import Event
 from knowledge import thresholds
 from knowledge.models import AskedIn, AskedQuestion, KnowledgeSetting
+from knowledge.ranking import SURE_ENOUGH
 from tests.conftest import HTMX
 from tests.factories import add
 from tests.factories_knowledge import make_article
 
 SignIn = Callable[..., FlaskClient]
-USUAL = thresholds.as_percent(thresholds.default())
+USUAL = thresholds.as_percent(SURE_ENOUGH)
 
 
 def ask(session: Session, *confidences: float, days_ago: float = 1, text: str = "How sure") -> None:
@@ -117,7 +118,7 @@ def test_a_colleagues_value_is_not_overwritten_unseen(sign_in: SignIn, session: 
 
 
 def test_show_from_is_the_setting_or_the_default(in_app: None) -> None:
-    assert thresholds.show_from() == thresholds.default()
+    assert thresholds.show_from() == SURE_ENOUGH
     db.session.add(KnowledgeSetting(show_from=0.71))
     db.session.commit()
     assert thresholds.show_from() == 0.71
