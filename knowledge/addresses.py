@@ -27,9 +27,18 @@ def free_address(title: str) -> str:
     taken = set(RESERVED)
     for column in (Article.slug, ArticleSlug.slug):
         taken.update(db.session.scalars(select(column).where(column.startswith(stem, autoescape=True)).limit(10_000)))
-    if stem not in taken:
-        return stem
-    return next(slug for number in range(2, 20_002) if (slug := f"{stem}-{number}") not in taken)
+    return free_slug(title, taken)
+
+
+def free_slug(title: str, taken: set[str]) -> str:
+    """An address that is not among `taken`, and is from now on."""
+    stem = stem_of(title)
+    slug, number = stem, 1
+    while slug in taken:
+        number += 1
+        slug = f"{stem}-{number}"
+    taken.add(slug)
+    return slug
 
 
 def article_at(slug: str) -> int | None:

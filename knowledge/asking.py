@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.db import db
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Asked:
+class WrittenQuestion:
     """A question that is written down, and what the person has said of its answers already."""
 
     id: int | None = None
@@ -87,33 +87,38 @@ def impatient(connection: Connection) -> Iterator[None]:
         driver.execute(f"PRAGMA busy_timeout = {int(usual)}")
 
 
-def write_down(connection: Connection, answer: Answer, shown: Sequence[int], asker: Asker, now: datetime) -> Asked:
+def write_down(
+    connection: Connection, answer: Answer, shown: Sequence[int], asker: Asker, now: datetime
+) -> WrittenQuestion:
     """Keep the question and which articles were shown for it, best first. Three statements when some were.
 
     While somebody types, the row follows their words: a text that goes on from the last one, or back from it,
-    within TYPING changes that row, unless something came of it already. A question that found nothing is filed as a
-    gap once its words are whole: said by a customer, asked again as it stands (Enter), or followed by another one.
+    within TYPING changes that row and what was displayed for it, unless something came of it already. A question
+    that found nothing is filed as a gap once its words are whole: said by a customer, asked again as it stands
+    (Enter), or followed by another one.
     """
     text = answer.question.strip()
     if len(text) < SHORTEST or (asker.narrowed and not answer.results):
-        return Asked()  # what filters leave out says nothing of what is missing
+        return WrittenQuestion()  # what filters leave out says nothing of what is missing
     last = last_asked(connection, asker)
     again = last is not None and last.is_repeated(text, now)
     if last is not None and (again or last.goes_on(text, now)):
         question_id, displayed = last.id, last.displayed
         if not last.is_settled:
-            change = facts(answer, text, len(shown), asker, now)
+            if not again:
+                displayed = take_back_displayed(connection, last, shown)
+            change = question_row(answer, text, len(shown), asker, now)
             connection.execute(update(QUESTIONS).where(QUESTIONS.c.id == question_id).values(change))
     else:
-        question_id, displayed = insert_question(connection, answer, text, len(shown), asker, now), frozenset()
+        question_id, displayed = insert_question(connection, answer, text, len(shown), asker, now), {}
         if last is not None and last.found_nothing(had_model=answer.vector is not None):
             file_gap(connection, last.id, last.asked_at)
     is_filed = again and last is not None and last.is_settled
     if not answer.results and not answer.warming and (again or asker.is_whole) and not is_filed:
         file_gap(connection, question_id, now)
-    places = {article_id: place for place, article_id in enumerate(shown, 1) if article_id not in displayed}
+    places = {article_id: place for article_id, place in places_of(shown).items() if article_id not in displayed}
     note_displayed(connection, places, question_id, asker, now)
-    return Asked(question_id, last.verdicts if again and last is not None else {})
+    return WrittenQuestion(question_id, last.verdicts if again and last is not None else {})
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Last:
     gap_id: int | None
     shown: int
     model: str | None
-    displayed: frozenset[int]  # articles
+    displayed: Mapping[int, int | None]  # articles with their places
     verdicts: Mapping[int, FeedbackKind]
     came_of_it: bool  # somebody did something with an answer
 
@@ -135,7 +140,7 @@ class Last:
         return self.came_of_it or self.gap_id is not None
 
     def is_repeated(self, text: str, now: datetime) -> bool:
-        return plain(self.text) == plain(text) and self.asked_at > now - REPEATED
+        return folded(self.text) == folded(text) and self.asked_at > now - REPEATED
 
     def goes_on(self, text: str, now: datetime) -> bool:
         return not self.is_settled and continues(self.text, text) and self.asked_at > now - TYPING
@@ -161,7 +166,7 @@ def last_asked(connection: Connection, asker: Asker) -> Last | None:
     )
     columns = [QUESTIONS.c[name] for name in ("id", "text", "asked_at", "gap_id", "shown", "model")]
     rows = connection.execute(
-        select(*columns, FEEDBACK.c.article_id, FEEDBACK.c.kind)
+        select(*columns, FEEDBACK.c.article_id, FEEDBACK.c.kind, FEEDBACK.c.position)
         .join_from(QUESTIONS, FEEDBACK, FEEDBACK.c.question_id == QUESTIONS.c.id, isouter=True)
         .where(QUESTIONS.c.id == last)
         .order_by(FEEDBACK.c.at, FEEDBACK.c.id)
@@ -176,10 +181,25 @@ def last_asked(connection: Connection, asker: Asker) -> Last | None:
         gap_id=first.gap_id,
         shown=first.shown,
         model=first.model,
-        displayed=frozenset(row.article_id for row in rows if row.kind is FeedbackKind.DISPLAYED),
+        displayed={row.article_id: row.position for row in rows if row.kind is FeedbackKind.DISPLAYED},
         verdicts={row.article_id: row.kind for row in rows if row.kind in VERDICTS},
         came_of_it=any(row.kind not in (None, FeedbackKind.DISPLAYED) for row in rows),
     )
+
+
+def places_of(shown: Sequence[int]) -> dict[int, int]:
+    return {article_id: place for place, article_id in enumerate(shown, 1)}
+
+
+def take_back_displayed(connection: Connection, last: Last, shown: Sequence[int]) -> Mapping[int, int | None]:
+    """Forget what stood there between two letters; returns what still does. Only the whole question displays."""
+    if last.displayed == places_of(shown):
+        return last.displayed
+    if last.displayed:
+        connection.execute(
+            delete(FEEDBACK).where(FEEDBACK.c.question_id == last.id, FEEDBACK.c.kind == FeedbackKind.DISPLAYED)
+        )
+    return {}
 
 
 def note_displayed(
@@ -204,7 +224,7 @@ def insert_question(connection: Connection, answer: Answer, text: str, shown: in
     interaction = select(INTERACTIONS.c.id).where(
         INTERACTIONS.c.id == asker.interaction_id, INTERACTIONS.c.agent_id == asker.user_id
     )
-    new = facts(answer, text, shown, asker, now) | {
+    new = question_row(answer, text, shown, asker, now) | {
         "user_id": asker.user_id,
         "asked_in": asker.asked_in,
         "interaction_id": interaction.scalar_subquery(),
@@ -212,7 +232,7 @@ def insert_question(connection: Connection, answer: Answer, text: str, shown: in
     return int(connection.execute(insert(QUESTIONS).values(new).returning(QUESTIONS.c.id)).scalar_one())
 
 
-def facts(answer: Answer, text: str, shown: int, asker: Asker, now: datetime) -> dict[str, Any]:
+def question_row(answer: Answer, text: str, shown: int, asker: Asker, now: datetime) -> dict[str, Any]:
     """What a question's row says of its words and their answer."""
     vector = None if answer.vector is None else np.asarray(answer.vector, np.float32).tobytes()
     return {
@@ -229,9 +249,9 @@ def facts(answer: Answer, text: str, shown: int, asker: Asker, now: datetime) ->
 
 def continues(before: str, now: str) -> bool:
     """Whether one text is the other one with more behind it, as while somebody types or takes letters back."""
-    before, now = plain(before), plain(now)
+    before, now = folded(before), folded(now)
     return now.startswith(before) or before.startswith(now)
 
 
-def plain(text: str) -> str:
+def folded(text: str) -> str:
     return " ".join(text.casefold().split())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import html
 from lxml.etree import ParserError
@@ -63,7 +64,8 @@ def with_context(title: str, heading: str, text: str) -> str:
     return "\n".join(part for part in (title, heading, text) if part)
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=2_048)
+def sentences(text: str) -> Sequence[tuple[int, int]]:
     """Where each sentence of a passage begins and ends, without the space around it."""
     spans = []
     start = 0
@@ -78,7 +80,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
         part = text[begin:end]
         if part.strip():
             trimmed.append((begin + len(part) - len(part.lstrip()), begin + len(part.rstrip())))
-    return trimmed
+    return tuple(trimmed)
 
 
 def walk_lines(body: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -87,7 +89,7 @@ def walk_lines(body: str) -> Iterator[tuple[tuple[str, ...], str]]:
     for node in SyntaxTreeNode(PARSER.parse(body)).children:
         if node.type == "heading":
             level = int(node.tag[1])
-            path = [*(step for step in path if step[0] < level), (level, " ".join(plain(node).split()))]
+            path = [*(step for step in path if step[0] < level), (level, " ".join(unmarked(node).split()))]
         else:
             above = tuple(text for _, text in path)
             yield from ((above, line) for text in block_lines(node) for line in text.split("\n") if line.strip())
@@ -96,7 +98,7 @@ def walk_lines(body: str) -> Iterator[tuple[tuple[str, ...], str]]:
 def block_lines(node: SyntaxTreeNode, marker: str = "") -> Iterator[str]:
     match node.type:
         case "paragraph" | "heading":
-            yield marker + plain(node)
+            yield marker + unmarked(node)
         case "bullet_list" | "ordered_list":
             first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
             for number, item in enumerate(node.children):
@@ -104,7 +106,7 @@ def block_lines(node: SyntaxTreeNode, marker: str = "") -> Iterator[str]:
         case "table":
             for part in node.children:
                 for row in part.children:
-                    yield " | ".join(plain(cell).replace("\n", " ") for cell in row.children)
+                    yield " | ".join(unmarked(cell).replace("\n", " ") for cell in row.children)
         case "fence" | "code_block":
             yield node.content
         case "html_block":
@@ -119,7 +121,7 @@ def item_lines(item: SyntaxTreeNode, marker: str) -> Iterator[str]:
         yield from block_lines(child, marker if position == 0 else "")
 
 
-def plain(node: SyntaxTreeNode) -> str:
+def unmarked(node: SyntaxTreeNode) -> str:
     """The words of a block, without its marks."""
     return "".join(inline_text(token) for child in node.children for token in inline_tokens(child)).strip()
 

@@ -14,6 +14,7 @@ from babel.core import Locale
 
 from knowledge.converting import Unreadable, to_markdown
 from knowledge.models import ArticleState, Audience
+from knowledge.shortening import shortened
 
 LARGEST = 5_000_000  # bytes of one article; longer texts are books, not answers
 LANGUAGES = frozenset(name for name in map(str, Locale("en").languages) if len(name) == 2)
@@ -119,11 +120,6 @@ def first_of(row: Mapping[str, Any], name: str) -> Any:
 
 def as_text(value: Any) -> str:
     return "" if value is None else str(value).replace("\0", "").strip()
-
-
-def shortened(text: str, length: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def language_of(row: Mapping[str, Any], external_id: str) -> str:

@@ -13,16 +13,16 @@ from console.db import db
 from console.events import Event, Topic, record_event
 from knowledge.chunking import cut, with_context
 from knowledge.embedding import Vectors, encoder
-from knowledge.index import Filters, index_for
+from knowledge.index import TITLE, Filters, index_for
 from knowledge.models import Article, ArticleState, KnowledgeRevision, Passage
 from knowledge.queries import in_order
 from knowledge.searching import Use, search
 
-PIECES = 3  # passages of what is being written that are compared; its meaning stands at the top
+PIECES = 3  # passages of what is being written that are compared; its meaning stands at the top …
+BEGINNING = 10_000  # … that is, among these characters
 CLOSE = 0.42  # a cosine worth a look by somebody who is about to write the same
 KINDRED = 0.6  # … one that is about the same
 SAME = 0.8  # … and one that is most probably the same
-TITLE = 0.25  # the weight of a title beside the mean of the passages
 COMPARED = 8_000  # articles of which all pairs are looked at, the ones changed last: 64 million products, 1 s
 BLOCK = 512  # articles compared with all others by one product
 SHOWN = 50  # pairs
@@ -72,14 +72,15 @@ def neighbours(title: str, body: str, *, without: int | None = None, limit: int 
     """Published articles and drafts close to what is being written, nearest first."""
     model = encoder()
     model.start()  # it is ready by the time that the words are saved
-    pieces = cut(title, body)[:PIECES]
+    pieces = cut(title, body[:BEGINNING])[:PIECES]
     if not title.strip() and not pieces:
         return Neighbours((), model.ready())
     moment = index_for(model.name).fresh()
     if not model.ready() or not moment.dimensions:
-        found = search(title or pieces[0].text[:300], limit=limit + 1, use=Use.KEYWORD, anyway=True).results
-        near = (Near(result.article, None) for result in found if result.article.id != without)
-        return Neighbours(tuple(near)[:limit], False)
+        words = title or pieces[0].text[:300]
+        found = search(words, Filters(state=None), 3 * limit, use=Use.KEYWORD, anyway=True).results
+        alike = in_order([result.article.id for result in found if result.article.id != without])
+        return Neighbours(tuple(Near(row, None) for row in unarchived(alike)[:limit]), False)
     texts = [with_context(title, piece.heading, piece.text) for piece in pieces]
     vectors = model.encode([text for text in (title, *texts) if text])
     close: dict[int, float] = {}
@@ -89,12 +90,15 @@ def neighbours(title: str, body: str, *, without: int | None = None, limit: int 
             close[article_id] = max(close.get(article_id, 0.0), cosine)
     ids = sorted((one for one in close if one != without and close[one] >= CLOSE), key=lambda one: -close[one])
     rows = in_order(ids[: limit + 3])
-    shown = [row for row in rows if row.state is not ArticleState.ARCHIVED][:limit]
-    return Neighbours(tuple(Near(row, close[row.id]) for row in shown), True)
+    return Neighbours(tuple(Near(row, close[row.id]) for row in unarchived(rows)[:limit]), True)
+
+
+def unarchived(rows: Sequence[Article]) -> list[Article]:
+    return [row for row in rows if row.state is not ArticleState.ARCHIVED]
 
 
 def report(at_least: float) -> Report:
-    """All pairs of published articles of one language whose similarity is `at_least`, the closest first."""
+    """All pairs of articles of one language, drafts too, whose similarity is `at_least`, the closest first."""
     held = vectors_of_articles()
     if not len(held.ids):
         return Report((), 0, held.left_out, False)
@@ -140,7 +144,7 @@ def vectors_of_articles() -> Held:
 def read_vectors(model: str, revision: int) -> Held:
     latest = (
         select(Article.id, Article.language, Article.vector)
-        .where(Article.state == ArticleState.PUBLISHED, Article.model == model)
+        .where(Article.state != ArticleState.ARCHIVED, Article.model == model)
         .order_by(Article.updated_at.desc(), Article.id.desc())
         .limit(COMPARED + 1)
     )

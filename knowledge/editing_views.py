@@ -34,7 +34,7 @@ from knowledge.forms import (
 from knowledge.index import index_for
 from knowledge.listing import Narrowing
 from knowledge.models import Article, ArticleDraft, ArticleState, ArticleSuggestion, SuggestionState
-from knowledge.rendering import render
+from knowledge.rendering import preview as preview_of
 from knowledge.writing import Content, change, content_of, create, embed_now
 
 bp = Blueprint("articles", __name__, url_prefix="/knowledge/articles")
@@ -119,7 +119,7 @@ def add() -> ResponseReturnValue:
     db.session.commit()
     if not may_publish():
         flash(f"Thank you. “{article.title}” is with the knowledge owners, who check and publish it.", "good")
-        return redirect(url_for("knowledge.search"), code=303)
+        return redirect(url_for("feedback.contributions"), code=303)
     return saved(article)
 
 
@@ -206,7 +206,8 @@ def throw_away(draft_id: int) -> ResponseReturnValue:
 @requires(Permission.PROPOSE_ARTICLE)
 def preview() -> ResponseReturnValue:
     body = tidy(request.form.get("body"))[:LONGEST_BODY]
-    return render_template("knowledge/_preview.html", body=render(body))
+    html, is_beginning = preview_of(body)
+    return render_template("knowledge/_preview.html", body=html, is_beginning=is_beginning)
 
 
 @bp.post("/nearest")
@@ -247,8 +248,10 @@ def show_editor(form: ArticleForm, article: Article | None, status: int = 200, /
     """`start`, `drafts`, `proposal`, `theirs` and `rows` as templates/knowledge/edit.html says."""
     form.for_author(article, may_publish=may_publish(), languages=languages())
     body = (form.body.data or "")[:LONGEST_BODY]
+    html, is_beginning = preview_of(body)
+    looks = {"preview": html, "is_beginning": is_beginning}
     page = render_template(
-        "knowledge/edit.html", form=form, article=article, may_publish=may_publish(), preview=render(body), **context
+        "knowledge/edit.html", form=form, article=article, may_publish=may_publish(), **looks, **context
     )
     return Response(page, status)
 

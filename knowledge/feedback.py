@@ -14,7 +14,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Float, and_, case, cast, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from console.db import db
 from console.events import Topic, record_event
@@ -40,6 +54,19 @@ SIMILAR = 0.8  # the cosine from which a question is like another
 NEWEST = 500  # dismissals that are looked at
 FEW = 2.0  # so many dismissing people make half the effect
 AGAIN = timedelta(minutes=30)  # an article opened twice within is opened once
+
+DISMISSALS = (
+    select(ArticleFeedback.article_id, ArticleFeedback.user_id, AskedQuestion.vector)
+    .join(AskedQuestion, AskedQuestion.id == ArticleFeedback.question_id)
+    .where(
+        ArticleFeedback.article_id.in_(bindparam("ids", expanding=True)),
+        ArticleFeedback.kind == FeedbackKind.DISMISSED,
+        AskedQuestion.model == bindparam("model"),
+        AskedQuestion.vector.is_not(None),
+    )
+    .order_by(ArticleFeedback.at.desc(), ArticleFeedback.id.desc())
+    .limit(NEWEST)
+)
 
 VERDICTS = (FeedbackKind.HELPFUL, FeedbackKind.NOT_HELPFUL)
 
@@ -242,18 +269,8 @@ def dismissals(article_ids: Sequence[int], vector: Vectors | None, model: str) -
     """
     if vector is None or not article_ids:
         return {}
-    rows = db.session.execute(
-        select(ArticleFeedback.article_id, ArticleFeedback.user_id, AskedQuestion.vector)
-        .join(AskedQuestion, AskedQuestion.id == ArticleFeedback.question_id)
-        .where(
-            ArticleFeedback.article_id.in_(article_ids),
-            ArticleFeedback.kind == FeedbackKind.DISMISSED,
-            AskedQuestion.model == model,
-            AskedQuestion.vector.is_not(None),
-        )
-        .order_by(ArticleFeedback.at.desc(), ArticleFeedback.id.desc())
-        .limit(NEWEST)
-    ).all()
+    given = {"ids": article_ids, "model": model}
+    rows = db.session.connection().execute(DISMISSALS, given).all()
     people = defaultdict(set)
     for article_id, user_id, stored in rows:
         if stored and len(stored) == 4 * len(vector) and float(np.frombuffer(stored, np.float32) @ vector) >= SIMILAR:

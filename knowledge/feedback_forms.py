@@ -9,12 +9,10 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from wtforms.widgets import HiddenInput
 
 from knowledge.flagging import ANSWERS, REASONS
-from knowledge.forms import LONGEST_BODY
+from knowledge.forms import LONGEST_BODY, tidy
 from knowledge.models import FlagReason, FlagState
 
-
-def plain(text: str | None) -> str:
-    return (text or "").replace("\0", "").replace("\r\n", "\n").strip()
+TIDY = [tidy, str.strip]
 
 
 class FlagForm(FlaskForm):
@@ -26,7 +24,7 @@ class FlagForm(FlaskForm):
         choices=[SelectChoice(reason.value, words) for reason, words in REASONS.items()],
         default=FlagReason.WRONG.value,
     )
-    comment = TextAreaField("What should it say", [Length(max=500, message="At most 500 characters")], filters=[plain])
+    comment = TextAreaField("What should it say", [Length(max=500, message="At most 500 characters")], filters=TIDY)
 
     def for_article(self, article_id: int) -> FlagForm:
         """With ids of its own: a page may hold one for each card."""
@@ -43,7 +41,7 @@ class FlagAnswerForm(FlaskForm):
         choices=[SelectChoice(state.value, words) for state, words in ANSWERS.items()],
         default=FlagState.FIXED.value,
     )
-    answer = TextAreaField("Your answer", [Length(max=500, message="At most 500 characters")], filters=[plain])
+    answer = TextAreaField("Your answer", [Length(max=500, message="At most 500 characters")], filters=TIDY)
 
 
 class SuggestionForm(FlaskForm):
@@ -56,8 +54,8 @@ class SuggestionForm(FlaskForm):
             DataRequired("Leave the article's words, and change what is wrong"),
             Length(max=LONGEST_BODY, message=f"At most {LONGEST_BODY:,} characters"),
         ],
-        filters=[plain],
+        filters=TIDY,
     )
     comment = TextAreaField(
-        "What you changed, and why", [Length(max=500, message="At most 500 characters")], filters=[plain]
+        "What you changed, and why", [Length(max=500, message="At most 500 characters")], filters=TIDY
     )

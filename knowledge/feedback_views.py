@@ -14,14 +14,16 @@ from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
 from console.web import id_argument, render_page_or_partial, wants_partial
+from knowledge import contributions as contributed
 from knowledge import feedback, flagging
+from knowledge.contributions import Kind, handed_in, suggested
 from knowledge.feedback import Occasion
 from knowledge.feedback_forms import FlagAnswerForm, FlagForm, SuggestionForm
 from knowledge.models import Article, ArticleFlag, FeedbackKind, FlagReason, FlagState
 from knowledge.pins import pin as keep
 from knowledge.pins import pinned, unpin
 from knowledge.rendering import render
-from knowledge.views import occasion_of, visible_article
+from knowledge.views import is_visible, occasion_of, visible_article
 
 bp = Blueprint("feedback", __name__, url_prefix="/knowledge")
 
@@ -67,10 +69,10 @@ def create(slug: str) -> ResponseReturnValue:
     else:
         abort(400)
     db.session.commit()
-    return told(row, kind, occasion)
+    return answer_in_place(row, kind, occasion)
 
 
-def told(row: Article, kind: str, occasion: Occasion) -> ResponseReturnValue:
+def answer_in_place(row: Article, kind: str, occasion: Occasion) -> ResponseReturnValue:
     """What stands in the place of the pressed control."""
     if not wants_partial():
         flash(NOTED.get(kind, "Noted."), "good")
@@ -182,6 +184,34 @@ def suggestion_form(row: Article, form: SuggestionForm, status: int = 200, refus
         form=form,
         refusal=refusal,
         theirs=render(row.body) if refusal else "",
+    )
+
+
+@bp.get("/contributions")
+@requires(Permission.SEE_KNOWLEDGE)
+def contributions() -> ResponseReturnValue:
+    """What the person asking wrote, or with ?kind=suggestions suggested, and what became of it."""
+    kind = Kind.SUGGESTIONS if request.args.get("kind") == Kind.SUGGESTIONS else Kind.ARTICLES
+    given = suggested if kind is Kind.SUGGESTIONS else handed_in
+    rows = given(current_user.id, id_argument("before") or 0)
+    more = len(rows) > contributed.PAGE
+    older = url_for(".contributions", kind=kind.value, before=rows[contributed.PAGE - 1].id) if more else None
+    return render_page_or_partial(
+        "knowledge/contributions.html",
+        "knowledge/_contributions.html",
+        kind=kind,
+        rows=rows[: contributed.PAGE],
+        older=older,
+    )
+
+
+@bp.get("/contributions/<int:suggestion_id>")
+@requires(Permission.SEE_KNOWLEDGE)
+def contribution(suggestion_id: int) -> ResponseReturnValue:
+    """One suggestion of the person asking, in their words, whatever has become of its article."""
+    row = contributed.suggestion_by(current_user.id, suggestion_id) or abort(404)
+    return render_template(
+        "knowledge/contribution.html", one=row, body=render(row.body), reachable=is_visible(row.article)
     )
 
 

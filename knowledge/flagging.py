@@ -54,7 +54,7 @@ def flag(
     db.session.add(row)
     db.session.flush()
     restand(article.id)
-    note("article.flagged", article, user_id, now, flag_id=row.id, reason=reason.value)
+    record_report("article.flagged", article, user_id, now, flag_id=row.id, reason=reason.value)
     return row
 
 
@@ -76,7 +76,7 @@ def answer(row: ArticleFlag, state: FlagState, words: str, *, user_id: int, now:
     if decided.rowcount != 1:  # type: ignore[attr-defined]
         raise Stale(ANSWERED)
     restand(row.article_id)
-    note("article.flag_answered", row.article, user_id, now, flag_id=row.id, state=state.value)
+    record_report("article.flag_answered", row.article, user_id, now, flag_id=row.id, state=state.value)
 
 
 def suggest(
@@ -100,11 +100,11 @@ def suggest(
     )
     db.session.add(row)
     db.session.flush()
-    note("article.edit_suggested", article, user_id, now, suggestion_id=row.id)
+    record_report("article.edit_suggested", article, user_id, now, suggestion_id=row.id)
     return row
 
 
-def note(kind: str, article: Article, user_id: int, now: datetime, **data: Any) -> None:
+def record_report(kind: str, article: Article, user_id: int, now: datetime, **data: Any) -> None:
     record_event(kind, Topic.ACCESS, subject=article, actor_id=user_id, at=now, data=data)
 
 

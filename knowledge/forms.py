@@ -79,7 +79,7 @@ class ArticleForm(FlaskForm):
     )
     body = TextAreaField("Text", filters=[tidy])
     labels = StringField("Labels", filters=[one_line])
-    audience = ChoiceField("Audience", choices=[SelectChoice(one.value, words) for one, words in AUDIENCES.items()])
+    audience = ChoiceField("For whom", choices=[SelectChoice(one.value, words) for one, words in AUDIENCES.items()])
     language = ChoiceField("Language", default="en")
     owner = ChoiceField("Looked after by", default="")
     verify_by = DayField("Check again by", [Optional()])

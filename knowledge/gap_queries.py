@@ -66,7 +66,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Asked:
+class GapQuestion:
     """One question of a gap, and the conversation or the search it came from."""
 
     question: AskedQuestion
@@ -223,7 +223,7 @@ def by_id(gap_id: int) -> Select[KnowledgeGap]:
     )
 
 
-def questions_of(gap_id: int, after: tuple[int, int] | None) -> list[Asked]:
+def questions_of(gap_id: int, after: tuple[int, int] | None) -> list[GapQuestion]:
     """A gap's questions in the words they were asked in, newest first, one more than a page."""
     query = (
         select(AskedQuestion, INTERACTIONS.c.channel, User.name)
@@ -237,7 +237,7 @@ def questions_of(gap_id: int, after: tuple[int, int] | None) -> list[Asked]:
         at = datetime.fromtimestamp(after[0] / 1_000_000, UTC)
         asked_at = AskedQuestion.asked_at
         query = query.where(or_(asked_at < at, (asked_at == at) & (AskedQuestion.id < after[1])))
-    return [Asked(row[0], row[1], row[2]) for row in db.session.execute(query)]
+    return [GapQuestion(row[0], row[1], row[2]) for row in db.session.execute(query)]
 
 
 def drafts_for(gap_id: int) -> Sequence[tuple[ArticleDraft, str]]:

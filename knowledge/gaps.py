@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, case, delete, exists, insert, literal, select, update
+from sqlalchemy import Connection, Select, case, delete, exists, false, func, insert, literal, select, update
 from sqlalchemy.orm import undefer
 
 from console.auth.models import Role, User, user_roles
@@ -23,12 +23,14 @@ from console.events import Topic, record_event
 from knowledge import keywords
 from knowledge.models import Article, ArticleDraft, ArticleState, AskedQuestion, GapState, KnowledgeGap
 from knowledge.nearby import Vectors
+from knowledge.shortening import shortened
 
 # The cosine from which a question asks the same as a gap, the mean of its questions. On four sets whose questions
 # share articles, 92 to 100 % of those put together so belong together; at .6 it is 76 to 94 %.
 SAME_MEANING = 0.66
 CONSIDERED = 2_000  # gaps, and filed questions, that a new question is compared with; the newest
 LONGEST = 500  # characters of a gap's question
+LOCK = 0x6A9  # any number; see one_at_a_time
 Execute = Callable[..., Any]  # of a session or a connection
 OPEN = (GapState.OPEN, GapState.ASSIGNED)
 
@@ -48,13 +50,14 @@ def note_gap(question: AskedQuestion, now: datetime, connection: Connection | No
     """File a question for which nothing was shown: with the gap that asks the same, or as a new one.
 
     Sets `question.gap_id` and returns it; None for small talk, numbers and names. A gap that was solved opens again,
-    one that is ignored stays so. At most four statements, on `connection` when a transaction of its own is under way;
+    one that is ignored stays so. At most five statements, on `connection` when a transaction of its own is under way;
     the question itself need not be saved yet.
     """
     if not says_something(question.text):
         return None
     execute = (connection or db.session).execute
     with db.session.no_autoflush:
+        one_at_a_time(execute)
         vector = vector_of(question)
         gap_id, middle = same_meaning(execute, vector, question.model) if vector is not None else (None, None)
         if gap_id is None:
@@ -64,6 +67,18 @@ def note_gap(question: AskedQuestion, now: datetime, connection: Connection | No
         else:
             question.gap_id = count_in(execute, question, gap_id, middle, now)
     return question.gap_id
+
+
+def one_at_a_time(execute: Execute) -> None:
+    """Wait until nobody else files a question or works on gaps, and let nobody else until the end of the transaction.
+
+    So two questions of one meaning that are asked at one moment open one gap, not two; and two people who merge the
+    same two gaps crosswise do not wait for each other's rows. At READ COMMITTED, what others did before is seen next.
+    """
+    if db.engine.dialect.name == "postgresql":
+        execute(select(func.pg_advisory_xact_lock(LOCK)))
+    else:  # SQLite's one write lock is taken by whatever may write
+        execute(update(KnowledgeGap).where(false()).values(asked=0), execution_options={"synchronize_session": False})
 
 
 def says_something(text: str) -> bool:
@@ -133,7 +148,7 @@ def plain_words(text: str) -> frozenset[str]:
 
 def open_gap(execute: Execute, question: AskedQuestion, now: datetime) -> int:
     row = {
-        "question": shortened(question.text),
+        "question": shortened(question.text, LONGEST),
         "vector": question.vector,
         "model": question.model if question.vector else None,
         "state": GapState.OPEN,
@@ -142,11 +157,6 @@ def open_gap(execute: Execute, question: AskedQuestion, now: datetime) -> int:
         "last_asked_at": now,
     }
     return int(execute(insert(KnowledgeGap).values(row).returning(KnowledgeGap.id)).scalar_one())
-
-
-def shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 1].rsplit(" ", 1)[0] + "…"
 
 
 def count_in(execute: Execute, question: AskedQuestion, gap_id: int, vector: Vectors | None, now: datetime) -> int:
@@ -187,7 +197,8 @@ def stamp(gap: KnowledgeGap) -> str:
 
 
 def taken_up(gap_id: int, seen: str) -> KnowledgeGap:
-    """The gap, locked for a change. Raises NoSuchGap, and Stale when it no longer stands as it was `seen`."""
+    """The gap, to be changed by nobody else. Raises NoSuchGap, and Stale when it no longer stands as it was `seen`."""
+    one_at_a_time(db.session.execute)
     gap = db.session.scalar(select(KnowledgeGap).where(KnowledgeGap.id == gap_id).with_for_update())
     if gap is None:
         raise NoSuchGap(gap_id)
@@ -213,7 +224,7 @@ def assign(gap: KnowledgeGap, user_id: int | None, *, actor_id: int, now: dateti
         raise DomainError("Choose somebody who may write articles.")
     gap.assigned_to_id = user_id
     gap.state = GapState.ASSIGNED if user_id else GapState.OPEN
-    told("gap.assigned", gap, actor_id, now, user_id=user_id)
+    record_work("gap.assigned", gap, actor_id, now, user_id=user_id)
 
 
 def solve(gap: KnowledgeGap, article_id: int, *, actor_id: int, now: datetime) -> None:
@@ -223,28 +234,28 @@ def solve(gap: KnowledgeGap, article_id: int, *, actor_id: int, now: datetime) -
         raise DomainError("Choose a published article: a draft answers nobody yet.")
     gap.article_id = article_id
     settle(gap, GapState.SOLVED, actor_id, now)
-    told("gap.solved", gap, actor_id, now, article_id=article_id)
+    record_work("gap.solved", gap, actor_id, now, article_id=article_id)
 
 
 def ignore(gap: KnowledgeGap, *, actor_id: int, now: datetime) -> None:
     """Nothing shall be written about it; more questions of its kind do not open it again."""
     settle(gap, GapState.IGNORED, actor_id, now)
-    told("gap.ignored", gap, actor_id, now)
+    record_work("gap.ignored", gap, actor_id, now)
 
 
 def reopen(gap: KnowledgeGap, *, actor_id: int, now: datetime) -> None:
     gap.state = GapState.ASSIGNED if gap.assigned_to_id else GapState.OPEN
     gap.article_id = gap.decided_by_id = gap.decided_at = None
-    told("gap.reopened", gap, actor_id, now)
+    record_work("gap.reopened", gap, actor_id, now)
 
 
 def rename(gap: KnowledgeGap, question: str, *, actor_id: int, now: datetime) -> None:
     """A wording that says better what all its questions ask. Raises DomainError when there is none."""
-    question = shortened(question)
+    question = shortened(question, LONGEST)
     if not question:
         raise DomainError("Write the question down, as somebody would ask it.")
     gap.question = question
-    told("gap.renamed", gap, actor_id, now)
+    record_work("gap.renamed", gap, actor_id, now)
 
 
 def merge(gap: KnowledgeGap, other_id: int, *, actor_id: int, now: datetime) -> None:
@@ -266,12 +277,12 @@ def merge(gap: KnowledgeGap, other_id: int, *, actor_id: int, now: datetime) -> 
     for table in (AskedQuestion, ArticleDraft):
         db.session.execute(update(table).where(table.gap_id == other_id).values(gap_id=gap.id))
     db.session.execute(delete(KnowledgeGap).where(KnowledgeGap.id == other_id))
-    told("gap.merged", gap, actor_id, now, gap_id=other_id)
+    record_work("gap.merged", gap, actor_id, now, gap_id=other_id)
 
 
 def settle(gap: KnowledgeGap, state: GapState, actor_id: int, now: datetime) -> None:
     gap.state, gap.decided_by_id, gap.decided_at = state, actor_id, now
 
 
-def told(kind: str, gap: KnowledgeGap, actor_id: int, now: datetime, **data: Any) -> None:
+def record_work(kind: str, gap: KnowledgeGap, actor_id: int, now: datetime, **data: Any) -> None:
     record_event(kind, Topic.ACCESS, subject=gap, actor_id=actor_id, at=now, data=data)

@@ -15,22 +15,27 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from console.auth.models import User
 from console.db import db
 from console.errors import DomainError
-from knowledge.addresses import RESERVED, stem_of
+from knowledge.addresses import RESERVED, free_address, free_slug
 from knowledge.chunking import cut
 from knowledge.crosslinks import Crosslinks
 from knowledge.drafts import ENCODING, Draft, Rejected
 from knowledge.feedback import restand
 from knowledge.models import Article, ArticleRevision, ArticleSlug, ArticleState, Origin, Passage
 from knowledge.reading import read
+from knowledge.sourced import DECIDED, SOURCE, Known, articles_of, facts
 
 BATCH = 100  # articles between two checkpoints at most
 PATIENCE = 0.5  # seconds of reading between two checkpoints at most, so that a slow file holds up nobody
+TRIES = 5  # addresses for one new article
+SELDOM_SAID = frozenset({"owner_id", "verified_at", "verify_by", "expires_on"})
 KEPT = "kept: edited here since"
 KEPT_NEWER = "kept: edited here since, but the source has a newer text"
+TAKEN = "somebody saved an article of this title at this very moment: bring it in once more"
 KEPT_GONE = "kept: edited here since, but the source no longer has it"
 
 
@@ -66,19 +71,6 @@ class Report:
 
 
 SET_HERE = frozenset({"owner_id", "verified_at", "verify_by", "expires_on"})
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the database has of an article."""
-
-    id: int
-    slug: str
-    content_hash: str
-    revision: int
-    is_archived: bool
-    is_edited: bool  # here, since the source was last taken in
-    standing: float
 
 
 def ingest(
@@ -186,39 +178,60 @@ class Intake:
         return KEPT if known.content_hash == draft.content_hash else KEPT_NEWER
 
     def is_unchanged(self, draft: Draft, known: Known) -> bool:
-        return known.content_hash == draft.content_hash and known.is_archived == (draft.state is ArticleState.ARCHIVED)
+        is_archived = draft.state is ArticleState.ARCHIVED
+        stands = "state" in known.set_here or known.is_archived == is_archived
+        return known.content_hash == draft.content_hash and stands
 
     def insert(self, draft: Draft) -> None:
+        placed = None if self.terms.dry_run else self.place(draft)
+        if placed is None and not self.terms.dry_run:
+            self.report.rejected.append(Rejected(draft.external_id, TAKEN, draft.external_id))
+            return
         self.report.inserted += 1
         self.say("inserted", draft.external_id, remark_on(draft))
-        if self.terms.dry_run:
+        if placed is None:
             return
-        slug = free_slug(draft.title, self.slugs)
-        where = {"source": self.source, "external_id": draft.external_id, "slug": slug}
+        self.write_down(placed.id, 1, draft, facts(self.values(draft)))
+        self.links.wrote(draft, placed.id, placed.slug)
+
+    def place(self, draft: Draft) -> Any:
+        """The new row's id and slug; none when somebody was faster each time."""
+        where = {"source": self.source, "external_id": draft.external_id}
         values = {**where, **self.values(draft), "is_demo": self.is_demo}
-        article_id = db.session.scalars(insert(Article).values(**values).returning(Article.id)).one()
-        self.write_down(article_id, 1, draft)
-        self.links.wrote(draft, article_id, slug)
+        slug = free_slug(draft.title, self.slugs)
+        for _ in range(TRIES):
+            try:
+                with db.session.begin_nested():
+                    new = insert(Article).values(**values, slug=slug).returning(Article.id, Article.slug)
+                    return db.session.execute(new).one()
+            except IntegrityError:  # a colleague gave an article this address since we began
+                slug = free_address(draft.title)
+        return None
 
     def update(self, draft: Draft, known: Known) -> None:
         self.report.updated += 1
         self.say("updated", draft.external_id, "over what was edited here" if known.is_edited else remark_on(draft))
         if self.terms.dry_run:
             return
-        number = known.revision + 1
+        number, stays = known.revision + 1, {} if self.terms.overwrite else known.set_here
         values = {**self.values(draft), "revision": number, "vector": None, "model": None}
-        # What the source does not say is what somebody set here.
-        said = {name: value for name, value in values.items() if value is not None or name not in SET_HERE}
+        # What somebody decided here stays, and so does what the source does not speak of.
+        said = {
+            name: value
+            for name, value in values.items()
+            if name not in stays and (value is not None or name not in SELDOM_SAID)
+        }
         db.session.execute(update(Article).where(Article.id == known.id).values(**said))
         if known.standing:
             restand(known.id)
-        self.write_down(known.id, number, draft)
+        source = facts(values)
+        otherwise = {SOURCE: {name: source[name] for name in stays}} if stays else {}
+        self.write_down(known.id, number, draft, {**source, **stays, **otherwise})
         self.links.wrote(draft, known.id, known.slug)
 
-    def write_down(self, article_id: int, number: int, draft: Draft) -> None:
-        values = self.values(draft)
+    def write_down(self, article_id: int, number: int, draft: Draft, decided: Mapping[str, Any]) -> None:
         revision = {"article_id": article_id, "number": number, "title": draft.title, "body": draft.body}
-        origin = {"origin": Origin.INGESTED, "made_at": self.now, "facts": facts(values)}
+        origin = {"origin": Origin.INGESTED, "made_at": self.now, "facts": decided}
         db.session.execute(insert(ArticleRevision), [{**revision, **origin}])
         self.report.passages += write_passages(article_id, draft)
 
@@ -249,11 +262,11 @@ class Intake:
         slugs = {external_id: known.slug for external_id, known in self.known.items()}
         changes = iter(self.links.resolved(slugs))
         while some := list(islice(changes, BATCH)):
-            stored = select(Article.id, Article.body, Article.revision).where(Article.id.in_([row.id for row in some]))
-            now = {row.id: row for row in db.session.execute(stored)}
+            stored = select(Article.id, Article.body).where(Article.id.in_([row.id for row in some]))
+            now = {row.id: row.body for row in db.session.execute(stored)}
             for change in some:
-                if change.id in now and now[change.id].body == change.before:
-                    relink(change.id, now[change.id].revision, change.after)
+                if now.get(change.id) == change.before:
+                    relink(change.id, change.before, change.after)
             checkpoint()
 
     def archive_missing(self) -> None:
@@ -281,47 +294,18 @@ class Intake:
         self.report.lines.append((what, external_id, remark))
 
 
-def relink(article_id: int, revision: int, body: str) -> None:
-    newest = and_(ArticleRevision.article_id == article_id, ArticleRevision.number == revision)
+def relink(article_id: int, before: str, after: str) -> None:
+    """In the article, and in every revision that says the same."""
+    same = and_(ArticleRevision.article_id == article_id, ArticleRevision.body == before)
     db.session.execute(
-        update(ArticleRevision).where(newest).values(body=body).execution_options(synchronize_session=False)
+        update(ArticleRevision).where(same).values(body=after).execution_options(synchronize_session=False)
     )
-    db.session.execute(update(Article).where(Article.id == article_id).values(body=body))
+    db.session.execute(update(Article).where(Article.id == article_id).values(body=after))
 
 
 def remark_on(draft: Draft) -> str:
     encoding = draft.meta.get(ENCODING)
     return f"read as {encoding}: look whether its accents are right" if encoding else ""
-
-
-def articles_of(source: str) -> dict[str, Known]:
-    newest = and_(ArticleRevision.article_id == Article.id, ArticleRevision.number == Article.revision)
-    rows = db.session.execute(
-        select(
-            Article.external_id,
-            Article.id,
-            Article.slug,
-            Article.content_hash,
-            Article.revision,
-            Article.state,
-            Article.standing,
-            ArticleRevision.origin,
-        )
-        .outerjoin(ArticleRevision, newest)
-        .where(Article.source == source)
-    )
-    return {
-        row.external_id: Known(
-            row.id,
-            row.slug,
-            row.content_hash,
-            row.revision,
-            is_archived=row.state is ArticleState.ARCHIVED,
-            is_edited=row.origin not in (None, Origin.INGESTED),
-            standing=row.standing,
-        )
-        for row in rows
-    }
 
 
 def write_passages(article_id: int, text: Draft | Article) -> int:
@@ -352,7 +336,11 @@ def archive(ids: list[int], now: datetime) -> None:
         db.session.execute(
             update(Article).where(Article.id.in_(some)).values(**values).execution_options(synchronize_session=False)
         )
-        rows = db.session.execute(select(*REVISED).where(Article.id.in_(some)).order_by(Article.id)).mappings()
+        rows = db.session.execute(
+            select(Article.id, Article.revision, Article.title, Article.body, *DECIDED)
+            .where(Article.id.in_(some))
+            .order_by(Article.id)
+        ).mappings()
         said = {"origin": Origin.INGESTED, "comment": "The source no longer has it.", "made_at": now}
         revisions = [
             {
@@ -366,42 +354,3 @@ def archive(ids: list[int], now: datetime) -> None:
             for row in rows
         ]
         db.session.execute(insert(ArticleRevision), revisions)
-
-
-REVISED = (
-    Article.id,
-    Article.revision,
-    Article.title,
-    Article.body,
-    Article.state,
-    Article.labels,
-    Article.audience,
-    Article.language,
-    Article.owner_id,
-    Article.verify_by,
-    Article.expires_on,
-)
-
-
-def facts(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """All but title and body that a person decides, as plain JSON: what a revision keeps."""
-    return {
-        "state": values["state"].value,
-        "labels": list(values["labels"]),
-        "audience": values["audience"].value,
-        "language": values["language"],
-        "owner_id": values["owner_id"],
-        "verify_by": values["verify_by"].isoformat() if values["verify_by"] else None,
-        "expires_on": values["expires_on"].isoformat() if values["expires_on"] else None,
-    }
-
-
-def free_slug(title: str, taken: set[str]) -> str:
-    """A readable address that no article has yet; it is added to `taken`."""
-    stem = stem_of(title)
-    slug, number = stem, 1
-    while slug in taken:
-        number += 1
-        slug = f"{stem}-{number}"
-    taken.add(slug)
-    return slug

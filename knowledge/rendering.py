@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import nh3
@@ -26,12 +27,25 @@ ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
 }
+PREVIEWED = 20_000  # characters, some ten printed pages: 80 ms
 SCHEMES = {"http", "https", "mailto", "tel"}
 OURS = "/knowledge/articles/"  # what links between files of one source have become
 
 
+def preview(body: str) -> tuple[Markup, bool]:
+    """HTML of what is being written, and whether that is only its beginning: long texts are read again and again."""
+    if len(body) <= PREVIEWED:
+        return render(body), False
+    beginning = body[:PREVIEWED]
+    return render(beginning[: beginning.rfind("\n\n")] if "\n\n" in beginning else beginning), True
+
+
+@lru_cache(maxsize=50)
 def render(body: str) -> Markup:
-    """HTML of an article. Its headings begin at h2: the page's h1 is the title."""
+    """HTML of an article. Its headings begin at h2: the page's h1 is the title.
+
+    300,000 characters take a second; so what is read over and over is kept.
+    """
     tokens = PARSER.parse(body)
     headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
     shift = 1 if any(token.tag == "h1" for token in headings) else 0

@@ -10,6 +10,7 @@ from sqlalchemy import column, select, table
 from console.db import db
 from knowledge.models import KnowledgeGap
 from knowledge.queries import INTERACTIONS
+from knowledge.shortening import shortened
 
 TURNS = 200
 LONGEST = 6_000  # characters taken from one conversation
@@ -107,8 +108,3 @@ def impersonal(text: str, names: set[str]) -> str:
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(rf"\b{re.escape(name)}\b", "[name]", text)
     return re.sub(r"\[name\](?:\s+\[name\])+", "[name]", text).strip()
-
-
-def shortened(text: str, length: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[:length].rsplit(" ", 1)[0].rstrip(",.;:") + " …"

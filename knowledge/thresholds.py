@@ -22,10 +22,10 @@ from knowledge.ranking import SURE_ENOUGH
 LOWEST, HIGHEST = 5, 95  # percent; at 0 and 100 the setting would mean "always" and "never"
 LOOKED_BACK = timedelta(days=7)
 EXAMPLES = 6
-CHANGED = "A colleague changed the threshold meanwhile. Nothing of yours was saved; both values are below."
-
+CHANGED = "A colleague changed this meanwhile. Nothing of yours was saved; both values are below."
 
 NEWEST = AskedQuestion.asked_at.desc()
+SHOW_FROM = select(KnowledgeSetting.show_from).order_by(KnowledgeSetting.id).limit(1)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Preview:
 
 def show_from() -> float:
     """The confidence, 0 to 1, below which nothing is shown. One statement."""
-    chosen = db.session.scalar(select(KnowledgeSetting.show_from).order_by(KnowledgeSetting.id).limit(1))
+    chosen: float | None = db.session.connection().execute(SHOW_FROM).scalar()
     return SURE_ENOUGH if chosen is None else chosen
 
 

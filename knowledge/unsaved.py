@@ -66,7 +66,16 @@ def of_user(user_id: int) -> Sequence[ArticleDraft]:
 
 
 def of_key(user_id: int, key: str) -> ArticleDraft | None:
-    return next((draft for draft in of_user(user_id) if draft.fields.get("key") == key), None)
+    return db.session.scalars(
+        select(ArticleDraft)
+        .where(
+            ArticleDraft.user_id == user_id,
+            ArticleDraft.article_id.is_(None),
+            ArticleDraft.fields["key"].as_string() == key,
+        )
+        .order_by(ArticleDraft.id)
+        .limit(1)
+    ).first()
 
 
 def by_id(user_id: int, draft_id: int) -> ArticleDraft | None:

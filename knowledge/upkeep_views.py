@@ -35,7 +35,7 @@ SAID = {
 }
 NAMES = {
     "labels": "Labels",
-    "audience": "Audience",
+    "audience": "For whom",
     "language": "Language",
     "state": "State",
     "verify_by": "Check again by",
@@ -264,13 +264,13 @@ def changed_facts(before: ArticleRevision, after: ArticleRevision) -> list[tuple
     """What else is different than the text: name, then, now."""
     found = [("Title", before.title, after.title)] if before.title != after.title else []
     for key, name in NAMES.items():
-        then, now = worded(key, before.facts.get(key)), worded(key, after.facts.get(key))
+        then, now = fact_in_words(key, before.facts.get(key)), fact_in_words(key, after.facts.get(key))
         if then != now:
             found.append((name, then, now))
     return found
 
 
-def worded(key: str, value: Any) -> str:
+def fact_in_words(key: str, value: Any) -> str:
     if key == "labels":
         return ", ".join(value or [])
     if key == "audience":

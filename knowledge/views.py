@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from babel.core import Locale
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -19,12 +19,13 @@ from console.db import db, utc_now
 from console.web import id_in, locale, render_page_or_partial, today, wants_partial
 from knowledge import asking, queries
 from knowledge.addresses import article_at
-from knowledge.asking import Asked, Asker, quietly
+from knowledge.asking import Asker, WrittenQuestion, quietly
+from knowledge.contributions import is_author
 from knowledge.embedding import encoder
 from knowledge.feedback import Occasion, dismissed_in, note_opened
 from knowledge.forms import PERIODS
 from knowledge.index import Filters, Moment, index_for
-from knowledge.linking import NoSuchInteraction, link, used_in
+from knowledge.linking import NoSuchInteraction, link, unlink, used_in
 from knowledge.models import Article, ArticleState, AskedIn, Audience
 from knowledge.pins import pinned
 from knowledge.rendering import render
@@ -68,7 +69,7 @@ def search() -> ResponseReturnValue:
         too_long=len(request.args.get("q", "")) > LONGEST,
         filters=filters,
         answer=answer,
-        asked=Asked() if anyway else written_down(answer, found, AskedIn.SEARCH, place, filters),
+        asked=WrittenQuestion() if anyway else written_down(answer, found, AskedIn.SEARCH, place, filters),
         used=used_in(place.interaction_id, found),
         place=place,
         here=request.full_path,
@@ -100,7 +101,7 @@ def panel() -> ResponseReturnValue:
         question=question,
         answer=answer,
         results=results,
-        asked=written_down(answer, found, asked_in, place) if is_asked else Asked(),
+        asked=written_down(answer, found, asked_in, place) if is_asked else WrittenQuestion(),
         used=used_in(place.interaction_id, found),
         pins=pinned(current_user.id) if found else set(),
         place=place,
@@ -146,32 +147,43 @@ def article(slug: str) -> ResponseReturnValue:
 
 @bp.post("/articles/<slug>/links")
 @requires(Permission.HANDLE_INTERACTION)
-def create_link(slug: str) -> ResponseReturnValue:
-    row = visible_article(slug)
-    place = place_of(request.form)
+def links(slug: str) -> ResponseReturnValue:
+    """used=0 takes back that the article was used in the interaction; anything else says that it was."""
+    row, place, was_used = visible_article(slug), place_of(request.form), request.form.get("used") != "0"
     if place.interaction_id is None:
         abort(400)
     try:
-        link(row, place.interaction_id, user_id=current_user.id, now=utc_now(), occasion=occasion_of(request.form))
+        if was_used:
+            link(row, place.interaction_id, user_id=current_user.id, now=utc_now(), occasion=occasion_of(request.form))
+        else:
+            unlink(row, place.interaction_id, user_id=current_user.id, now=utc_now())
     except NoSuchInteraction:
         abort(404)
     db.session.commit()
     if not wants_partial():
         return redirect(url_for(".article", slug=slug, interaction_id=place.interaction_id), code=303)
-    response: Response = make_response(render_template("knowledge/_use.html", article=row, place=place, used={row.id}))
-    toast = {"kind": "good", "title": "Used in this interaction", "text": row.title}
-    response.headers["HX-Trigger"] = json.dumps({"toast": toast})
+    position = id_in(request.form, "position")
+    around = {"position": position, "key": position if "keyed" in request.form else None, "focused": True}
+    used = {row.id} if was_used else set()
+    response = make_response(render_template("knowledge/_use.html", article=row, place=place, used=used, **around))
+    title, text = ("Used in this interaction", "Press it again to undo.") if was_used else ("Taken back", row.title)
+    response.headers["HX-Trigger"] = json.dumps({"toast": {"kind": "good", "title": title, "text": text}})
     return response
 
 
 def visible_article(slug: str) -> Article:
-    """The article, or 404: drafts exist only for those who may edit them."""
+    """The article, or 404: drafts exist only for those who may edit them, and for who wrote them."""
     row = db.session.scalar(queries.by_slug(slug.replace("\0", "")))
     if row is None and (article_id := article_at(slug)):
         row = db.session.scalar(queries.by_id(article_id))
-    if row is None or (row.state is ArticleState.DRAFT and not allowed(current_user, Permission.EDIT_KNOWLEDGE)):
+    if row is None or not is_visible(row):
         abort(404)
     return row
+
+
+def is_visible(row: Article) -> bool:
+    is_draft = row.state is ArticleState.DRAFT
+    return not is_draft or allowed(current_user, Permission.EDIT_KNOWLEDGE) or is_author(row.id, current_user.id)
 
 
 def words_asked() -> str:
@@ -233,14 +245,14 @@ def chosen_before(filters: Filters, moment: Moment) -> dict[str, Any]:
 
 def written_down(
     answer: Answer | None, shown: Sequence[int], asked_in: AskedIn, place: Place, filters: Filters | None = None
-) -> Asked:
+) -> WrittenQuestion:
     """The question as it was recorded; without an id when there was none, or when that failed."""
     if answer is None:
-        return Asked()
+        return WrittenQuestion()
     filters = filters or Filters()
     asker = Asker(current_user.id, asked_in, place.interaction_id, filters.language, narrowed=bool(filters))
     kept = quietly(lambda connection: asking.write_down(connection, answer, shown, asker, utc_now()))
-    return kept or Asked()
+    return kept or WrittenQuestion()
 
 
 def note_opening(row: Article, place: Place) -> None:

@@ -22,7 +22,7 @@ from knowledge import gaps
 from knowledge.addresses import LONGEST, RESERVED, free_address, stem_of
 from knowledge.embedding import embed_missing, encoder
 from knowledge.feedback import restand
-from knowledge.ingestion import facts, write_passages
+from knowledge.ingestion import write_passages
 from knowledge.models import (
     Article,
     ArticleRevision,
@@ -33,6 +33,7 @@ from knowledge.models import (
     Origin,
     Passage,
 )
+from knowledge.sourced import facts
 
 AT_ONCE = 60  # passages that are embedded while the author waits: about a second
 STALE = "Somebody else changed this article meanwhile. Nothing of yours is lost: both are shown below."
@@ -100,7 +101,7 @@ def create(
         db.session.rollback()
         raise Stale("Somebody saved an article of this title at this very moment. Save once more.") from None
     write_down(article, Origin.EDITED, comment, actor_id, now)
-    note("article.created", article, actor_id, now, state=content.state.value)
+    record_change("article.created", article, actor_id, now, state=content.state.value)
     if gap_id is not None:
         waiting = update(KnowledgeGap).where(KnowledgeGap.id == gap_id, KnowledgeGap.state.in_(gaps.OPEN))
         db.session.execute(waiting.values(article_id=article.id))
@@ -139,11 +140,11 @@ def change(
     db.session.refresh(article)
     write_down(article, origin, comment, actor_id, now)
     if before.state is not content.state:
-        note(STATE_EVENTS[content.state], article, actor_id, now)
+        record_change(STATE_EVENTS[content.state], article, actor_id, now)
         solve_gaps(article, actor_id, now)
     if replace(before, state=content.state) != content:
         kinds = {Origin.RESTORED: "article.restored"}
-        note(kinds.get(origin, "article.edited"), article, actor_id, now, origin=origin.value)
+        record_change(kinds.get(origin, "article.edited"), article, actor_id, now, origin=origin.value)
 
 
 def restore(article: Article, number: int, *, based_on: int, actor_id: int, now: datetime) -> None:
@@ -177,7 +178,7 @@ def verify(article: Article, days: int, *, actor_id: int, now: datetime, today: 
     """Say that it is still right, and when to look again. No revision: what it says is the same."""
     article.verified_at, article.verify_by = now, today + timedelta(days=days)
     db.session.flush()
-    note("article.verified", article, actor_id, now, days=days)
+    record_change("article.verified", article, actor_id, now, days=days)
 
 
 def move(article: Article, wanted: str, *, actor_id: int, now: datetime) -> None:
@@ -199,7 +200,7 @@ def move(article: Article, wanted: str, *, actor_id: int, now: datetime) -> None
     except IntegrityError:
         db.session.rollback()
         raise DomainError(f"“{slug}” was taken at this very moment. Choose another address.") from None
-    note("article.renamed", article, actor_id, now)
+    record_change("article.renamed", article, actor_id, now)
 
 
 def embed_now(article: Article, checkpoint: Callable[[], None]) -> bool:
@@ -239,7 +240,7 @@ def write_down(article: Article, origin: Origin, comment: str, actor_id: int, no
     write_passages(article.id, article)
 
 
-def note(kind: str, article: Article, actor_id: int, now: datetime, **data: Any) -> None:
+def record_change(kind: str, article: Article, actor_id: int, now: datetime, **data: Any) -> None:
     data = {"revision": article.revision, **data}
     record_event(kind, Topic.ACCESS, subject=article, actor_id=actor_id, at=now, data=data)
 

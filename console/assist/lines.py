@@ -11,7 +11,8 @@ from knowledge.models import Article
 
 @describes(Article)
 def article_line(event: Event, article: Article) -> Line | None:
-    if event.kind != "article.linked":
+    titles = {"article.linked": "Article used", "article.unlinked": "Article not used after all"}
+    if event.kind not in titles:
         return None
     url = url_for("knowledge.article", slug=article.slug)
-    return Line("book-open", "Article used", article.title, url, "talk")
+    return Line("book-open", titles[event.kind], article.title, url, "talk")

@@ -26,6 +26,7 @@ PHRASES = {
     "article.suggestion_accepted": "took over a suggestion for an article",
     "article.suggestion_declined": "declined a suggestion for an article",
     "article.told_apart": "said that two articles are no duplicates",
+    "article.unlinked": "took back that an article was used for {customer}",
     "article.unpinned": "unpinned an article",
     "article.verified": "verified an article",
     "article.withdrawn": "made an article a draft again",

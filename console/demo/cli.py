@@ -7,7 +7,6 @@ from flask.cli import AppGroup
 
 from console.customers.tokens import prune
 from console.db import db
-from console.demo import clearing, loading
 from console.errors import DomainError
 
 demo_group = AppGroup("demo", help="The demo shop: Larch & Lantern.")
@@ -17,6 +16,8 @@ SHOWN = 20  # kept rows that are named
 @demo_group.command("load")
 def load() -> None:
     """Load the demo shop: people, customers, orders, conversations, articles."""
+    from console.demo import loading  # the server, which knows all commands, never runs it
+
     try:
         loading.load_aloud()
     except DomainError as problem:
@@ -28,6 +29,8 @@ def load() -> None:
 @demo_group.command("clear")
 def clear() -> None:
     """Take the demo shop away, and nothing else."""
+    from console.demo import clearing
+
     done = clearing.clear()
     prune()  # the words of names that nobody carries any more
     db.session.commit()

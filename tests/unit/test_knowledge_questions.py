@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from knowledge.keywords import stem
 from knowledge.likeness import Rarity, Wording, covered
-from knowledge.questions import Speller, plain
+from knowledge.questions import MOST_WORDS, Speller, asked_last, plain, rarest
 
 ENGLISH = {"powder", "charge", "trail", "heard"}
 SPELLER = Speller(
@@ -88,3 +88,21 @@ def test_covered_is_a_matter_of_what_tells_something() -> None:
     assert covered(["lamp", "the"], ["lamp"], RARITY) == covered(["lamp"], ["lamp", "ord"], RARITY) > 0.5
     assert covered(["lamp", "break"], ["lamp"], RARITY) < covered(["lamp"], ["lamp"], RARITY)
     assert covered([], ["lamp"], RARITY) == 0
+
+
+@pytest.mark.parametrize(("text", "asked"), [
+    ("agent: Hello!\ncustomer: I bought a lamp.\nagent: And?\ncustomer: It broke.\ncustomer: Can I send it back?\n"
+     "agent: One moment", "I bought a lamp.\nIt broke.\nCan I send it back?"),
+    ("Ann: hi\nBob: yes?\nAnn: one\nBob: two\nAnn: three", "one\nthree"),
+    ("Order: 12\nItem: a lamp\nColour: blue", "Order: 12\nItem: a lamp\nColour: blue"),
+    ("Two things. First: a lamp. First: a bulb. Second: a wire.",) * 2,
+    ("", ""),
+])  # fmt: skip
+def test_of_a_pasted_conversation_the_customers_last_turns_are_asked(text, asked):
+    assert asked_last(text) == asked
+
+
+def test_of_many_words_the_rarest_are_looked_for_in_their_order():
+    common = [f"lamp{number}" for number in range(MOST_WORDS)]
+    rarity = Rarity(100, {stem(word): 3 for word in common})
+    assert rarest([*common, "valve", "gasket"], rarity, 100) == [*common[: MOST_WORDS - 2], "valve", "gasket"]

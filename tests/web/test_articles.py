@@ -25,6 +25,7 @@ from knowledge.models import (
     Origin,
     Passage,
 )
+from knowledge.rendering import PREVIEWED
 from knowledge.searching import search
 from tests.conftest import HTMX
 from tests.factories import add, make_user
@@ -360,6 +361,13 @@ def test_the_preview_is_what_readers_will_see(sign_in: SignIn) -> None:
     assert "<h2>Top</h2>" in page.text
     assert "<strong>must</strong>" in page.text
     assert "<script>" not in page.text
+
+
+def test_of_a_very_long_text_the_beginning_is_shown_while_it_is_written(sign_in: SignIn) -> None:
+    long = "## A heading\n\n" + "A line of words.\n\n" * 15_000
+    page = sign_in("supervisor").post("/knowledge/articles/preview", data={"body": long}, headers=HTMX).text
+    assert "<h2>A heading</h2>" in page and "This is the beginning" in page
+    assert len(page) < 2 * PREVIEWED and "A line of words.</p>" in page[-400:]
 
 
 def test_owners_see_at_home_what_to_check_again(session: Session, sign_in: SignIn) -> None:

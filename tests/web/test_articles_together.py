@@ -125,7 +125,9 @@ def test_one_person_has_a_bounded_number_of_beginnings(session: Session, sign_in
     assert count(session, ArticleDraft) == 20
 
 
-def test_an_agent_hands_in_a_draft_that_only_owners_see(session: Session, sign_in: SignIn) -> None:
+def test_an_agent_hands_in_a_draft_that_only_they_and_owners_see_and_follows_it(
+    session: Session, sign_in: SignIn
+) -> None:
     agent, owner = sign_in("agent"), sign_in("supervisor")
     page = agent.get("/knowledge/articles/new").text
     assert "A knowledge owner reads it and publishes it." in page
@@ -135,8 +137,16 @@ def test_an_agent_hands_in_a_draft_that_only_owners_see(session: Session, sign_i
     assert "is with the knowledge owners" in response.text
     row = session.scalars(select(Article)).one()
     assert row.state is ArticleState.DRAFT
-    assert agent.get(f"/knowledge/articles/{row.slug}").status_code == 404
+    assert sign_in("agent").get(f"/knowledge/articles/{row.slug}").status_code == 404
     assert "Half" in owner.get("/knowledge/articles?state=draft").text
+    assert "You wrote it." in agent.get(f"/knowledge/articles/{row.slug}").text
+    assert "waits for a knowledge owner" in agent.get("/knowledge/contributions").text
+    checked = SENT | NEW | {"revision": "1", "body": "A whole one.", "comment": "Now it is whole"}
+    assert owner.post(f"/knowledge/articles/{row.slug}/revisions", data=checked).status_code == 303
+    assert "<b>Still a draft</b>: Now it is whole" in agent.get("/knowledge/contributions").text
+    owner.post(f"/knowledge/articles/{row.slug}/state", data={"state": "archived", "revision": "2"})
+    assert "Archived" in agent.get("/knowledge/contributions").text
+    assert "Half" not in sign_in("agent").get("/knowledge/contributions").text
 
 
 def test_an_article_starts_from_a_conversation_without_what_belongs_to_one_customer(
@@ -251,6 +261,34 @@ def test_a_suggestion_is_declined_with_an_answer(
     author = session.get(User, suggestion.suggested_by_id)
     assert "Five is right" in sign_in(author).get(f"/knowledge/articles/{article.slug}/feedback").text
     assert "Five is right" not in sign_in("agent").get(f"/knowledge/articles/{article.slug}/feedback").text
+    owner.post(f"/knowledge/articles/{article.slug}/state", data={"state": "draft", "revision": "1"})
+    client, own = sign_in(author), f"/knowledge/contributions/{suggestion.id}"
+    assert client.get(f"/knowledge/articles/{article.slug}").status_code == 404
+    assert "<b>Not taken over</b>: Five is right" in client.get("/knowledge/contributions?kind=suggestions").text
+    page = client.get(own).text
+    assert "Five is right" in page and "<strong>two</strong>" in page and "is a draft just now" in page
+    assert sign_in("agent").get(own).status_code == 404
+
+
+def test_ones_own_list_costs_the_same_however_long(session: Session, sign_in: SignIn, article: Article) -> None:
+    agent = sign_in("agent")
+    costs = []
+    for number in (2, 25):
+        for _ in range(number):
+            mine = {"suggested_by_id": agent.user.id, "base_revision": 1}
+            add(session, ArticleSuggestion(article_id=article.id, body="Other words.", **mine))
+            written = make_article(session, "Mine", state=ArticleState.DRAFT)
+            written.source = ""
+            first = {"article_id": written.id, "number": 1, "title": "Mine", "body": "x", "origin": Origin.EDITED}
+            add(session, ArticleRevision(**first, editor_id=agent.user.id))
+        session.commit()
+        pages = [agent.get(f"/knowledge/contributions?kind={kind}") for kind in ("articles", "suggestions")]
+        costs.append([page.headers["X-Sql-Statements"] for page in pages])
+    assert costs[0] == costs[1]
+    for page, shown in zip(pages, ("Mine</a>", "Gift cards</a>"), strict=True):
+        assert page.text.count(shown) == 20
+        older = re.search(r'href="([^"]+)" rel="next"', page.text)
+        assert older and agent.get(html.unescape(older[1])).text.count(shown) == 7
 
 
 def test_a_suggestion_is_taken_over_with_changes(
@@ -290,6 +328,11 @@ def test_what_is_close_is_shown_by_words_while_meaning_is_off(
     page = owner.post("/knowledge/articles/nearest", data={"title": "Gift cards again"}, headers=HTMX).text
     assert "Gift cards" in page
     assert "Search by meaning is not ready" in page
+    make_article(session, "Gift tags", "Tied on.", state=ArticleState.DRAFT)
+    make_article(session, "Gift ribbons", "No longer.", state=ArticleState.ARCHIVED)
+    session.commit()
+    page = owner.post("/knowledge/articles/nearest", data={"title": "Gifts"}, headers=HTMX).text
+    assert "Gift tags" in page and "· draft" in page and "Gift ribbons" not in page
     own = {"title": "Gift cards", "article_id": str(article.id)}
     assert "Gift cards" not in owner.post("/knowledge/articles/nearest", data=own, headers=HTMX).text
     for hostile in ("", "\0", '"', "😀", "x" * 5_000):
@@ -322,7 +365,9 @@ def test_the_report_names_pairs_until_they_are_told_apart_or_one_is_archived(
 ) -> None:
     text = "A gift card is valid for five years from the day it was bought. It cannot be paid out."
     first = make_article(session, "Gift cards: how long they are valid", text)
-    second = make_article(session, "How long gift cards are valid", text + " Ask for the number.")
+    second = make_article(
+        session, "How long gift cards are valid", text + " Ask for the number.", state=ArticleState.DRAFT
+    )
     third = make_article(session, "Gift cards: how long they are valid, in short", text)
     make_article(session, "Plants", "A plant that dies within thirty days is replaced.")
     make_article(session, "Cartes cadeaux", text, language="fr")

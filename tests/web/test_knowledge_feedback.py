@@ -78,6 +78,20 @@ def test_what_is_shown_is_written_down_once_with_its_place(session: Session, gif
     assert {row.user_id for row in shown} == {client.user.id}  # type: ignore[attr-defined]
 
 
+def test_what_stood_there_between_two_letters_was_not_displayed(
+    session: Session, gift: Article, sign_in: SignIn
+) -> None:
+    make_article(session, "Cardigans", "Knitted in Leeds.")
+    session.commit()
+    client = sign_in("agent")
+    typed = {text: ask(client, text) for text in ("card", "cards", "card", "cards valid")}
+    assert len(set(typed.values())) == 1, "one question is typed"
+    assert [(row.article_id, row.position) for row in rows(session, KINDS.DISPLAYED)] == [(gift.id, 1)]
+    say(client, gift, "helpful", question_id=typed["card"])
+    assert ask(client, "card") != typed["card"], "something came of it: this is another question"
+    assert len(rows(session, KINDS.DISPLAYED)) == 3
+
+
 def test_opening_a_result_is_written_down_with_its_question(session: Session, gift: Article, sign_in: SignIn) -> None:
     client = sign_in("agent")
     question = ask(client)
@@ -191,6 +205,8 @@ def test_using_an_article_lifts_it_and_names_its_question(session: Session, gift
     (row,) = rows(session, KINDS.LINKED)
     assert (row.question_id, row.interaction_id, row.position) == (question, talk.id, 1)
     assert standing_of(session, gift) > 0
+    client.post(f"/knowledge/articles/{gift.slug}/links", data=sent | {"used": 0}, headers=HTMX)
+    assert rows(session, KINDS.LINKED) == [] and standing_of(session, gift) == 0
 
 
 def test_a_dismissed_card_makes_room_and_can_be_brought_back(session: Session, gift: Article, sign_in: SignIn) -> None:

@@ -149,13 +149,16 @@ def test_passages_asked_for_by_their_numbers(
     ids = np.array([*(row.id for row in wanted), 10**9], np.int64)
     with app.app_context():
         moment = make_index(MODEL).fresh()
-        found = moment.of_passages(ids, question, EVERYTHING)
-        by_words = moment.of_passages(ids, None, EVERYTHING)
-        published = moment.of_passages(ids, None, Filters())
-        none = moment.of_passages(ids[:0], question, EVERYTHING)
-    assert found.passage_ids.tolist() == by_words.passage_ids.tolist() == ids[:-1].tolist()
-    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in wanted]
-    assert found.cosines.tolist() == pytest.approx(true, abs=2e-3)
+        near = moment.nearest(question, EVERYTHING, 3)
+        both = moment.nearest(question, EVERYTHING, 3, ids)
+        by_words = moment.of_passages(ids, EVERYTHING)
+        published = moment.of_passages(ids, Filters())
+        none = moment.of_passages(ids[:0], EVERYTHING)
+    assert by_words.passage_ids.tolist() == ids[:-1].tolist()
+    others = [row for row in wanted if row.id not in near.passage_ids]
+    assert both.passage_ids.tolist() == [*near.passage_ids, *(row.id for row in others)]
+    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in others]
+    assert both.cosines.tolist() == pytest.approx([*near.cosines, *true], abs=2e-3)
     assert by_words.cosines.tolist() == by_words.titles.tolist() == [0, 0, 0, 0]
     assert published.passage_ids.tolist() == [bare.passages[0].id]
     assert len(none) == 0
@@ -219,7 +222,7 @@ def test_an_index_of_nothing(app: Flask, make_index: Make, rng: np.random.Genera
         moment = make_index(MODEL).fresh()
         assert (moment.is_empty, moment.dimensions) == (True, 0)
         assert (list(moment.languages), list(moment.labels), moment.articles(Filters(), 5)) == ([], [], [])
-        assert len(moment.of_passages(np.array([1, 2]), None, Filters())) == 0
+        assert len(moment.of_passages(np.array([1, 2]), Filters())) == 0
 
 
 def test_vectors_of_another_model_are_not_compared(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from flask import Flask
@@ -13,7 +16,7 @@ from sqlalchemy import select
 from console.db import db
 from console.errors import DomainError
 from knowledge.drafts import LARGEST
-from knowledge.ingestion import KEPT, KEPT_GONE, KEPT_NEWER, Report, Terms, ingest
+from knowledge.ingestion import KEPT, KEPT_GONE, KEPT_NEWER, TAKEN, Report, Terms, ingest
 from knowledge.models import (
     Article,
     ArticleRevision,
@@ -24,6 +27,9 @@ from knowledge.models import (
     Origin,
     Passage,
 )
+from knowledge.writing import change, content_of
+from tests.factories import make_user
+from tests.factories_knowledge import make_article
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
 
@@ -271,6 +277,60 @@ def test_what_was_edited_here_is_kept_until_somebody_says_otherwise(folder: Path
     assert article("hours.txt").body == "Monday to Sunday."
     assert [origin for _, origin, _ in revisions("hours.txt")] == [Origin.INGESTED, Origin.EDITED, Origin.INGESTED]
     assert run(folder).unchanged == 3
+
+
+def decide_here(external_id: str, **decided: Any) -> None:
+    """As an owner does it in the editor, title and text left as they are."""
+    owner = make_user(db.session())
+    row = article(external_id)
+    change(row, replace(content_of(row), **decided), based_on=row.revision, actor_id=owner.id, now=NOW)
+    db.session.commit()
+
+
+def test_a_newer_text_comes_in_where_only_labels_owner_or_days_were_set_here(folder: Path) -> None:
+    run(folder)
+    decide_here("returns/policy.md", labels=("money",), verify_by=date(2027, 1, 1))
+    assert run(folder).unchanged == 3
+    policy = folder / "returns" / "policy.md"
+    for days in ("60 days", "90 days"):
+        policy.write_text(policy.read_text().replace("45 days", days).replace("60 days", days))
+        assert (run(folder).updated, article("returns/policy.md").body.startswith(days)) == (1, True)
+        now = article("returns/policy.md")
+        assert (now.labels, now.verify_by, now.audience) == (["money"], date(2027, 1, 1), Audience.CUSTOMER)
+    policy.write_text(policy.read_text().replace("90 days", "A year"))
+    run(folder, terms=Terms(overwrite=True))
+    assert article("returns/policy.md").labels == ["returns", "refunds"]
+
+
+def test_what_was_archived_here_stays_so_while_its_source_goes_on(folder: Path) -> None:
+    run(folder)
+    decide_here("hours.txt", state=ArticleState.ARCHIVED)
+    assert run(folder).unchanged == 3
+    (folder / "hours.txt").write_text("Monday to Sunday.")
+    assert run(folder).updated == 1
+    assert (article("hours.txt").state, article("hours.txt").body) == (ArticleState.ARCHIVED, "Monday to Sunday.")
+
+
+def test_an_address_that_a_colleague_takes_meanwhile_is_left_to_them(folder: Path) -> None:
+    theirs: list[str] = []
+
+    def colleague() -> None:
+        """Saves an article of the same title after the addresses were read."""
+        if not theirs:
+            theirs.append("hours")
+            make_article(db.session(), "Hours", slug="hours")
+            db.session.commit()
+
+    (folder / "a.md").write_text("# Something first\n\nText.")
+    with patch("knowledge.ingestion.BATCH", 1):
+        report = run(folder, checkpoint=colleague)
+    assert (report.inserted, report.rejected) == (4, [])
+    assert article("hours.txt").slug == "hours-2"
+    with patch("knowledge.ingestion.free_slug", return_value="hours"), patch("knowledge.ingestion.TRIES", 1):
+        (folder / "z.md").write_text("# Hours\n\nAt night.")
+        report = run(folder)
+    assert [(line.where, line.reason) for line in report.rejected] == [("z.md", TAKEN)]
+    assert run(folder).inserted == 1
 
 
 def test_what_was_edited_here_is_not_archived_when_its_file_goes(folder: Path) -> None:

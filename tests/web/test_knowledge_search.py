@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from console.db import db, utc_now
 from console.events import Event, Topic
+from knowledge import keywords
 from knowledge.embedding import ENCODERS, EncoderState, embed_missing, encoder
+from knowledge.held import now
 from knowledge.index import Filters
-from knowledge.models import Article, ArticleLink, ArticleState, Audience
+from knowledge.models import Article, ArticleLink, ArticleState, Audience, Passage
 from knowledge.searching import search
 from tests.conftest import HTMX
 from tests.factories import make_customer, make_interaction, make_user
@@ -227,6 +229,41 @@ def test_an_article_saved_elsewhere_is_found_by_the_next_search(by_words: Flask,
         assert titles("zebra") == []
 
 
+def test_what_a_transaction_writes_and_takes_back_is_not_held(by_words: Flask, session: Session) -> None:
+    with by_words.app_context():
+        make_article(session, "Zebra rug", "It is striped.")
+        session.commit()
+        assert titles("striped") == ["Zebra rug"]
+        db.session.execute(update(Passage).values(text="It is dotted."))
+        assert keywords.find(["striped"], 10, 1, kept=now().held)[0].tolist() == []
+        db.session.rollback()
+        session.execute(update(Passage).values(heading="Care"))  # the change that is counted in its stead
+        session.commit()
+        assert titles("striped") == ["Zebra rug"]
+        assert titles("dotted") == []
+
+
+def test_a_word_is_looked_up_once_while_nothing_changes(
+    by_words: Flask, articles: dict[str, Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with by_words.app_context():
+        assert titles("gift")[0] == "Gift cards"
+        monkeypatch.setattr(keywords, "on_sqlite", None)
+        monkeypatch.setattr(keywords, "on_postgresql", None)
+        assert titles("gift")[0] == "Gift cards"
+
+
+def test_a_word_that_nearly_every_passage_holds_counts_only_where_nothing_else_searches(
+    by_words: Flask, articles: dict[str, Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keywords, "MOST_OF_A_WORD", 3)
+    with by_words.app_context():
+        both = keywords.find(["gift", "years"], 10, 7)[0]
+        assert both.tolist() == keywords.find(["years"], 10, 7)[0].tolist()
+        assert len(keywords.find(["gift"], 10, 7)[0]) == 3
+        assert len(keywords.find(["gift"], 10, 7, alone=False)[0]) == 0
+
+
 def test_another_process_finds_it_too(by_words: Flask, session: Session, database_url: str) -> None:
     code = f"""
 from console.app import create_app
@@ -311,6 +348,16 @@ def test_linking_is_written_down_once_with_its_event(
     pane = client.get(f"/knowledge/panel?q=gift+cards&interaction_id={interaction.id}", headers=HTMX).text
     assert "is-used" in pane
     assert "used in 1 interaction" in pane
+    taken_back = client.post(url, data=data | {"used": "0", "position": "1", "keyed": "1"}, headers=HTMX)
+    assert 'aria-pressed="false" data-key="1"' in taken_back.text
+    assert client.post(url, data=data | {"used": "0"}).status_code == 303
+    session.rollback()
+    assert session.scalars(select(ArticleLink)).all() == []
+    assert [row.customer_id for row in session.scalars(select(Event).where(Event.kind == "article.unlinked"))] == [
+        customer.id
+    ]
+    timeline = client.get(f"/customers/{customer.id}/timeline", headers=HTMX).text
+    assert "Article not used after all" in timeline
 
 
 def test_an_article_is_not_linked_to_a_colleagues_conversation(
