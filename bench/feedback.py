@@ -150,18 +150,18 @@ def read(
         answers = (result.article.external_id in right) != (month.random.random() < MISJUDGES)
         if month.random.random() >= OPENS[answers]:
             continue
-        occasion = Occasion(question_id, None, position)
+        article, occasion = db.session.get_one(Article, result.article.id), Occasion(question_id, None, position)
         if answers:
             if month.random.random() < USES:
-                use(month, result.article, agent, occasion, now)
+                use(month, article, agent, occasion, now)
             if month.random.random() < PRAISES:
-                say(month, result.article, FeedbackKind.HELPFUL, agent, occasion, now)
+                say(month, article, FeedbackKind.HELPFUL, agent, occasion, now)
             if month.random.random() < IS_DONE:
                 return
         elif month.random.random() < DISLIKES:
-            say(month, result.article, FeedbackKind.NOT_HELPFUL, agent, occasion, now)
+            say(month, article, FeedbackKind.NOT_HELPFUL, agent, occasion, now)
         elif month.random.random() < DISMISSES:
-            dismiss(result.article, occasion, user_id=agent.id, now=now)
+            dismiss(article, occasion, user_id=agent.id, now=now)
             month.done["dismissed"] += 1
 
 
@@ -172,10 +172,10 @@ def vent(
     for position, result in enumerate(results, 1):
         if result.article.external_id != target:
             continue
-        occasion = Occasion(question_id, None, position)
-        judge(result.article, FeedbackKind.NOT_HELPFUL, occasion, user_id=agent.id, now=now)
-        dismiss(result.article, occasion, user_id=agent.id, now=now)
-        flag(result.article, FlagReason.WRONG, "", occasion, user_id=agent.id, now=now)
+        article, occasion = db.session.get_one(Article, result.article.id), Occasion(question_id, None, position)
+        judge(article, FeedbackKind.NOT_HELPFUL, occasion, user_id=agent.id, now=now)
+        dismiss(article, occasion, user_id=agent.id, now=now)
+        flag(article, FlagReason.WRONG, "", occasion, user_id=agent.id, now=now)
         month.done["angry_clicks"] += 3
 
 

@@ -11,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from statistics import quantiles
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median, quantiles
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the server's workers have it, see gunicorn.conf.py
@@ -26,27 +27,35 @@ from bench import synthetic
 from bench.search import application, engine_url
 from console.db import db
 from knowledge import keywords
+from knowledge.background import background_for
 from knowledge.candidates import DEEP, NEAREST
 from knowledge.embedding import Encoder, encoder
 from knowledge.index import Filters, index_for
 from knowledge.pgvector_schema import USUAL, has_vectors, index
-from knowledge.searching import search
+from knowledge.searching import Use, search, understood
 
 K = 10
 WORDS = {"short": 6, "long": 60}  # of a question
 FILTERED = {"language": Filters(language="de"), "label": Filters(label="label 7")}
+STARTS = 5
+WARMING = 20  # questions
+# As a server's worker starts, see gunicorn.conf.py.
 WORKER = """
-import os, sys, time
-started = time.perf_counter()
+import gc, sys, time
+gc.disable()
 from console.app import create_app
 from knowledge.embedding import encoder
 app = create_app()
+gc.freeze()
+gc.enable()
+assert app.test_client().get("/login").status_code == 200
+print("answered", flush=True)
 with app.app_context():
     encoder().start()
     encoder()._loaded.wait()
-    taken = time.perf_counter() - started
-pages = int(open("/proc/self/statm").read().split()[1])
-print(taken, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, "torch" in sys.modules)
+print("ready", flush=True)
+shares = [line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("Pss:")]
+print(shares[0], time.process_time(), "torch" in sys.modules, flush=True)
 """
 
 
@@ -65,7 +74,7 @@ def main() -> None:
         opened(model.name, line)
         line["recall10"] = recall(model.name, vectors, exact)
         for name, questions in asked.items():
-            line |= {f"{name}_{what}": value for what, value in measured(model, questions).items()}
+            line |= {f"{name}_{what}": value for what, value in measured(model, questions, options.passages).items()}
         for name, filters in FILTERED.items():
             line |= {f"filtered_{name}_{k}": v for k, v in scans(model.name, vectors, filters).items()}
         print(json.dumps(line) if options.json else "\n".join(f"{name:<32} {value}" for name, value in line.items()))
@@ -82,15 +91,34 @@ def arguments() -> argparse.Namespace:
 
 
 def worker(config: Any) -> dict[str, Any]:
-    """What a server's worker costs, with the model ready to read questions."""
+    """What a server's worker costs: seconds from its process' start, and its share of memory with the model ready."""
     names = ("DATABASE_URL", "DATA_DIR", "SECRET_KEY")
     environment = {**os.environ, **{name: str(config[name]) for name in names}}
-    done = subprocess.run([sys.executable, "-c", WORKER], env=environment, check=True, capture_output=True, text=True)
-    seconds, megabytes, torch = done.stdout.split()
+    answered: list[float] = []
+    ready: list[float] = []
+    computed: list[float] = []
+    megabytes: list[float] = []
+    torch = False
+    for _ in range(STARTS):
+        started = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True
+        ) as run:
+            assert run.stdout
+            for taken in (answered, ready):
+                if not run.stdout.readline():
+                    sys.exit("A worker does not start.")
+                taken.append(time.perf_counter() - started)
+            kilobytes, seconds, has_torch = run.stdout.readline().split()
+        computed.append(float(seconds))
+        megabytes.append(int(kilobytes) / 1024)
+        torch |= has_torch == "True"
     return {
-        "worker_start_s": round(float(seconds), 2),
-        "worker_mb": round(float(megabytes)),
-        "worker_torch": torch == "True",
+        "worker_first_answer_s": round(median(answered), 2),
+        "worker_ready_s": round(median(ready), 2),
+        "worker_ready_cpu_s": round(median(computed), 2),
+        "worker_mb": round(median(megabytes)),
+        "worker_torch": torch,
     }
 
 
@@ -125,6 +153,10 @@ def opened(model: str, line: dict[str, Any]) -> None:
     moment = index_for(model).fresh()
     moment.nearest(np.eye(1, moment.dimensions, dtype=np.float32)[0], Filters(), K)
     line["open_s"] = round(time.perf_counter() - started, 2)
+    for thread in threading.enumerate():  # an approximate index is built beside the searches
+        if thread.name == "index":
+            thread.join()
+            line["approximate_s"] = round(time.perf_counter() - started, 2)
     line["index_mb"] = round(resident() - before)
     with db.engine.connect() as connection:
         if has_vectors(connection):
@@ -142,10 +174,13 @@ def recall(model: str, vectors: Any, exact: Any) -> float:
     return round(float(np.mean(shares)), 4)
 
 
-def measured(model: Encoder, questions: Sequence[str]) -> dict[str, Any]:
-    """Milliseconds of the parts and of the whole; each question is asked anew, none from memory."""
-    vectors = [model.encode_question(question) for question in questions]
-    given = dict(zip(questions, vectors, strict=True))
+def measured(model: Encoder, questions: Sequence[str], passages: int) -> dict[str, Any]:
+    """Milliseconds of the parts and of the whole, in turn, so that what else the machine does weighs on all alike.
+
+    No question's vector comes from memory. `first`: a question as it is asked first, after `WARMING` others; `again`:
+    its words and passages are held already (knowledge.held), which is how it is while nobody changes an article.
+    """
+    vectors = {question: model.encode_question(question) for question in questions}
     moment = index_for(model.name).fresh()
 
     def encode(question: str) -> None:
@@ -156,36 +191,50 @@ def measured(model: Encoder, questions: Sequence[str]) -> dict[str, Any]:
         model.forget()
         search(question, anyway=True)
 
-    timed = {
-        "encode": timings(encode, questions),
-        "scan": timings(lambda question: moment.nearest(given[question], Filters(), NEAREST), questions),
-        "keyword": timings(lambda question: keywords.find(keywords.content_words(question), DEEP), questions),
-        "search": timings(whole, questions),
+    parts = {
+        "encode": encode,
+        "scan": lambda question: moment.nearest(vectors[question], Filters(), NEAREST),
+        "search": whole,
     }
-    line = {f"{name}_{cut}_ms": ms for name, (p50, p95) in timed.items() for cut, ms in (("p50", p50), ("p95", p95))}
-    for place, cut in enumerate(("p50", "p95")):
-        line[f"ratio_{cut}"] = round(timed["search"][place] / (timed["encode"][place] + timed["scan"][place]), 2)
+    line: dict[str, Any] = {}
+    for question in questions[:WARMING]:
+        whole(question)
+        db.session.rollback()
+    rounds = [timings(parts, questions[WARMING:]) for _ in range(2)]
+    for part, (p50, p95) in rounds[1].items():
+        name = "search_again" if part == "search" else part
+        line |= {f"{name}_p50_ms": p50, f"{name}_p95_ms": p95}
+    for name, timed in zip(("first", "again"), rounds, strict=True):
+        for place, cut in enumerate(("p50", "p95")):
+            line[f"search_{name}_{cut}_ms"] = timed["search"][place]
+            bare = timed["encode"][place] + timed["scan"][place]
+            line[f"ratio_{name}_{cut}"] = round(timed["search"][place] / bare, 2)
+    background = background_for(model)
+    words = [
+        understood(question, background, model, Use.KEYWORD, unfinished=False).looked_for for question in questions
+    ]
+    found = timings({"": lambda looked_for: keywords.find(looked_for, DEEP, passages)}, words)
+    line["keyword_unheld_p50_ms"], line["keyword_unheld_p95_ms"] = found[""]
     return line
 
 
 def scans(model: str, vectors: Any, filters: Filters) -> dict[str, Any]:
     moment = index_for(model).fresh()
-    p50, p95 = timings(lambda vector: moment.nearest(vector, filters, NEAREST), list(vectors))
+    p50, p95 = timings({"": lambda vector: moment.nearest(vector, filters, NEAREST)}, list(vectors))[""]
     return {"scan_p50_ms": p50, "scan_p95_ms": p95}
 
 
-def timings(ask: Callable[[Any], object], questions: Sequence[Any]) -> tuple[float, float]:
-    """The 50th and the 95th percentile in milliseconds, after a round to warm up."""
-    for question in questions[:20]:
-        ask(question)
-    taken = []
-    for question in questions:
-        started = time.perf_counter()
-        ask(question)
-        taken.append((time.perf_counter() - started) * 1000)
-        db.session.rollback()
-    cuts = quantiles(taken, n=20, method="inclusive")
-    return round(cuts[9], 2), round(cuts[18], 2)
+def timings(parts: Mapping[str, Callable[[Any], object]], asked: Sequence[Any]) -> dict[str, tuple[float, float]]:
+    """The 50th and the 95th percentile of each part in milliseconds; the parts take turns."""
+    taken: dict[str, list[float]] = {part: [] for part in parts}
+    for one in asked:
+        for part, ask in parts.items():
+            started = time.perf_counter()
+            ask(one)
+            taken[part].append((time.perf_counter() - started) * 1000)
+            db.session.rollback()
+    cuts = {part: quantiles(times, n=20, method="inclusive") for part, times in taken.items()}
+    return {part: (round(cut[9], 2), round(cut[18], 2)) for part, cut in cuts.items()}
 
 
 def resident() -> float:

@@ -85,7 +85,7 @@ def batch(made_of: Base, first: int, count: int, model: str, rng: np.random.Gene
         said, parts = made_of.sentences, zip(chosen, rare[number], strict=True)
         passages.append({
             "id": first + number + 1, "article_id": article_id, "position": number % IN_ARTICLE, "title": title,
-            "heading": rare[number][1], "text": " ".join(f"{said[place]} {word}." for place, word in parts),
+            "heading": rare[number][1], "text": "\n".join(f"{word} {said[place]}" for place, word in parts),
             "sentence_vectors": b"".join(made_of.packed[place] for place in chosen), "model": model,
         })  # fmt: skip
     vectors = with_noise(middles, rng)

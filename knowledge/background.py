@@ -119,17 +119,20 @@ def refreshed(kept: Kept, model: Encoder, now: float) -> Background:
         or now - kept.made_at > KEPT
         or abs(size - kept.size) > MUCH * kept.size
     ):
-        kept.background = sample(model, ids_between(first, last) if size else [], size)
+        kept.background = sample(model, *(ids_between(first, last) if size else ([], 0)))
         kept.revision, kept.made_at, kept.size = revision, now, size
     return kept.background
 
 
-def ids_between(first: int, last: int) -> list[int]:
-    """At most SAMPLE ids of passages, evenly from everywhere. Of very many, every so many-th id may be gone."""
+def ids_between(first: int, last: int) -> tuple[list[int], int]:
+    """At most SAMPLE ids of passages, evenly from everywhere, and how many there are.
+
+    Of very many, every so many-th id may be gone; then there are fewer than is said.
+    """
     if last - first < LISTABLE:
         ids = db.session.scalars(select(Passage.id).order_by(Passage.id)).all()
-        return [int(id) for id in ids[:: -(-len(ids) // SAMPLE)]]
-    return [int(id) for id in np.linspace(first, last, SAMPLE)]
+        return [int(id) for id in ids[:: -(-len(ids) // SAMPLE)]], len(ids)
+    return [int(id) for id in np.linspace(first, last, SAMPLE)], last - first + 1
 
 
 def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:

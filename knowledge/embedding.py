@@ -278,7 +278,7 @@ def packed(vectors: Vectors) -> NDArray[np.int8]:
     return np.asarray(np.round(vectors * 127), dtype=np.int8)
 
 
-def unpacked(stored: bytes, dimensions: int) -> Vectors:
+def unpacked(stored: bytes | NDArray[np.int8], dimensions: int) -> Vectors:
     """Sentence vectors of shape (n, dimensions) as they were before `packed`, to two decimals."""
     rows = np.frombuffer(stored, dtype=np.int8).reshape(-1, dimensions)
     return rows.astype(np.float32) / np.float32(127)

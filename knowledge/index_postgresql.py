@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from console.db import db
 from console.web import today
 from knowledge.models import Article, ArticleState, KnowledgeRevision
-from knowledge.nearby import LISTED, Filters, Nearby, Numbers, Vectors
+from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Vectors
 
 WALK = 100  # candidates that a walk through the index keeps at the least, of 1,000 at the most
 FEW = 2_000  # articles that filters leave: so few are compared one by one, exactly
@@ -25,25 +25,25 @@ SETTINGS = text(
 )
 ARTICLE = "a.id, a.standing, a.verified_at IS NOT NULL AND (a.verify_by IS NULL OR a.verify_by >= :today)"
 NEAREST = """
-SELECT v.passage_id, {article}, -(v.embedding::halfvec({size}) <#> q.q), {title}
+SELECT true, v.passage_id, {article}, -(v.embedding::halfvec({size}) <#> q.q), {title}
 FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
 CROSS JOIN passage_vectors v JOIN articles a ON a.id = v.article_id {titles}
 WHERE v.model = :model AND vector_dims(v.embedding) = {size} AND {condition}
 ORDER BY (v.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size}))){exact} LIMIT :count"""
 OF_PASSAGES = """
-SELECT p.id, {article}, coalesce(-(v.embedding::halfvec({size}) <#> q.q), 0), {title}
+SELECT false, p.id, {article}, coalesce(-(v.embedding::halfvec({size}) <#> q.q), 0), {title}
 FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
 CROSS JOIN passages p JOIN articles a ON a.id = p.article_id
 LEFT JOIN passage_vectors v ON v.passage_id = p.id AND v.model = :model AND vector_dims(v.embedding) = {size} {titles}
-WHERE p.id = ANY(:ids) AND {condition}"""
+WHERE p.id = ANY(:also) AND {condition}"""
 TITLE = "coalesce(-(t.embedding::halfvec({size}) <#> q.q), 0)"
 TITLES = "LEFT JOIN title_vectors t ON t.article_id = a.id AND t.model = :model AND vector_dims(t.embedding) = {size}"
 ALLOWED = "SELECT a.id FROM articles a WHERE {condition} LIMIT :n"
 LATEST = "SELECT a.id FROM articles a WHERE {condition} ORDER BY a.updated_at DESC, a.id DESC LIMIT :n"
 LABELLED = "EXISTS (SELECT 1 FROM jsonb_array_elements_text(a.labels) label WHERE lower(label) = ANY(:{name}))"
 BY_WORDS = """
-SELECT p.id, {article}, 0, 0 FROM passages p JOIN articles a ON a.id = p.article_id
-WHERE p.id = ANY(:ids) AND {condition}"""
+SELECT false, p.id, {article}, 0, 0 FROM passages p JOIN articles a ON a.id = p.article_id
+WHERE p.id = ANY(:also) AND {condition}"""
 
 LANGUAGES = text(
     "SELECT lower(split_part(language, '-', 1)) FROM articles WHERE state = 'published' "
@@ -104,7 +104,7 @@ class PostgresqlIndex:
     def owners(self) -> Sequence[int]:
         return self._listed().owners
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
+    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
         condition, values = allowed(filters)
         values |= {"question": as_text(vector), "model": self.model, "count": count}
         exact = ""
@@ -117,22 +117,23 @@ class PostgresqlIndex:
                 values |= {"ids": ids}
         if not exact:
             db.session.execute(SETTINGS, {"walk": str(min(max(WALK, count), 1000))})
-        found = self._asked(NEAREST, len(vector), condition, values, exact=exact)
-        return picked(found, np.argsort(-found.cosines, kind="stable"))
+        statement = NEAREST
+        if len(also):
+            statement = f"({NEAREST}) UNION ALL ({OF_PASSAGES})"
+            values |= {"also": also.tolist()}
+        is_near, found = self._asked(statement, len(vector), condition, values, exact=exact)
+        near = np.flatnonzero(is_near)
+        near = near[np.argsort(-found.cosines[near], kind="stable")]
+        more = np.flatnonzero(~is_near)
+        more = more[~np.isin(found.passage_ids[more], found.passage_ids[near])]
+        return picked(found, np.concatenate([near, more[order_of(found.passage_ids[more], also)]]))
 
-    def of_passages(self, passage_ids: Numbers, vector: Vectors | None, filters: Filters) -> Nearby:
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
         condition, values = allowed(filters)
-        values |= {"ids": passage_ids.tolist()}
         if not len(passage_ids):
             return Nearby.nothing()
-        if vector is None:
-            found = self._asked(BY_WORDS, 0, condition, values)
-        else:
-            values |= {"question": as_text(vector), "model": self.model}
-            found = self._asked(OF_PASSAGES, len(vector), condition, values)
-        given = np.argsort(passage_ids, kind="stable")
-        place = given[np.searchsorted(passage_ids, found.passage_ids, sorter=given)]
-        return picked(found, np.argsort(place, kind="stable"))
+        _, found = self._asked(BY_WORDS, 0, condition, values | {"also": passage_ids.tolist()})
+        return picked(found, order_of(found.passage_ids, passage_ids))
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         condition, values = allowed(filters)
@@ -141,7 +142,8 @@ class PostgresqlIndex:
 
     def _asked(
         self, statement: str, size: int, condition: str, values: Mapping[str, Any], *, exact: str = ""
-    ) -> Nearby:
+    ) -> tuple[Flags, Nearby]:
+        """What a statement finds, and which of it is among the nearest."""
         words = {
             "size": size,
             "condition": condition,
@@ -150,11 +152,12 @@ class PostgresqlIndex:
             "title": TITLE.format(size=size),
             "titles": TITLES.format(size=size),
         }
-        rows = db.session.execute(text(statement.format(**words)), {**values, "today": today()}).all()
+        asked = text(statement.format(**words))
+        rows = db.session.connection().execute(asked, {**values, "today": today()}).all()
         if not rows:
-            return Nearby.nothing()
-        passages, articles, standing, verified, cosines, titles = zip(*rows, strict=True)
-        return Nearby(
+            return np.zeros(0, np.bool_), Nearby.nothing()
+        is_near, passages, articles, standing, verified, cosines, titles = zip(*rows, strict=True)
+        return np.array(is_near, np.bool_), Nearby(
             passage_ids=np.array(passages, np.int64),
             article_ids=np.array(articles, np.int64),
             cosines=np.array(cosines, np.float32),
@@ -198,6 +201,12 @@ def allowed(filters: Filters) -> tuple[str, dict[str, Any]]:
             conditions.append(LABELLED.format(name=name))
             values[name] = [label.lower() for label in labels]
     return " AND ".join(conditions) or "true", values
+
+
+def order_of(passage_ids: Numbers, given: Numbers) -> Numbers:
+    """How to put passages into the order in which they were given."""
+    by_id = np.argsort(given, kind="stable")
+    return np.argsort(by_id[np.searchsorted(given, passage_ids, sorter=by_id)], kind="stable")
 
 
 def picked(found: Nearby, places: Numbers) -> Nearby:

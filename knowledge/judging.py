@@ -11,9 +11,9 @@ from knowledge import ranking
 from knowledge.background import Background
 from knowledge.candidates import Asked, Candidate
 from knowledge.chunking import sentences
-from knowledge.keywords import TOKEN, stem, words_in_common
+from knowledge.held import ReadPassage
+from knowledge.keywords import TOKEN, stem
 from knowledge.likeness import Wording, covered
-from knowledge.models import Passage
 from knowledge.ranking import Evidence, confidence, likeness
 
 JUDGED = 3  # articles whose passages are all read
@@ -41,7 +41,7 @@ class Sentence:
 
 
 def judged(
-    asked: Asked, background: Background, found: Sequence[Candidate], passages: Mapping[int, Passage]
+    asked: Asked, background: Background, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]
 ) -> Verdict:
     """Weigh what was found, the best first. `passages` by their ids: all those of the first JUDGED candidates."""
     if not found or not tells_something(asked, found, passages):
@@ -49,14 +49,11 @@ def judged(
     if asked.vector is not None and background.is_foreign(asked.text):
         return Verdict(0.0, (0.0,) * len(found))
     if asked.vector is None:
-        by_words = tuple(sure_by_words(asked, words_of(one, passages)) for one in found)
+        by_words = tuple(sure_by_words(asked, one, passages) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)
     alike = likenesses(asked, asked.vector, background, found, passages)
     stems = [stem(word) for word in asked.words]
-    shares = [
-        covered(stems, (stem(token) for token in TOKEN.findall(words_of(one, passages))), background.rarity)
-        for one in found
-    ]
+    shares = [covered(stems, stems_of(one, passages), background.rarity) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
     lead = found[0].score - float(np.mean(others)) if others else ALONE
     of_each = tuple(
@@ -67,7 +64,7 @@ def judged(
     return Verdict(confidence(whole), of_each)
 
 
-def tells_something(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, Passage]) -> bool:
+def tells_something(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]) -> bool:
     """A question without a telling word asks nothing; a number alone, only when it stands in the best article."""
     if any(not word.isdigit() for word in asked.words):
         return True
@@ -75,14 +72,18 @@ def tells_something(asked: Asked, found: Sequence[Candidate], passages: Mapping[
     return bool(numbers) and set(numbers) <= set(TOKEN.findall(words_of(found[0], passages)))
 
 
-def words_of(one: Candidate, passages: Mapping[int, Passage]) -> str:
-    own = (passages[id] for id in one.passage_ids if id in passages)
-    return " ".join(f"{passage.title} {passage.heading} {passage.text}" for passage in own)
+def words_of(one: Candidate, passages: Mapping[int, ReadPassage]) -> str:
+    return " ".join(passages[id].whole for id in one.passage_ids if id in passages)
 
 
-def sure_by_words(asked: Asked, text: str) -> float:
+def stems_of(one: Candidate, passages: Mapping[int, ReadPassage]) -> frozenset[str]:
+    return frozenset().union(*(passages[id].stems for id in one.passage_ids if id in passages))
+
+
+def sure_by_words(asked: Asked, one: Candidate, passages: Mapping[int, ReadPassage]) -> float:
     """Without a model it rests on words alone: a third of them, or three, are enough."""
-    common = len(words_in_common(asked.words, text, beginning=asked.beginning))
+    own = [passages[id] for id in one.passage_ids if id in passages]
+    common = len({word for passage in own for word in passage.words_in_common(asked.words, asked.beginning)})
     return 1.0 if common >= 3 or 0 < len(asked.words) <= 3 * common else 0.0
 
 
@@ -91,18 +92,21 @@ def likenesses(
     vector: ranking.Scores,
     background: Background,
     found: Sequence[Candidate],
-    passages: Mapping[int, Passage],
+    passages: Mapping[int, ReadPassage],
 ) -> list[float]:
     """How alike the question and each candidate's best sentence are; the words of the nearest few are compared."""
     question = background.centred(vector[np.newaxis])[0]
+    owners = [(place, id, len(rows)) for place, one in enumerate(found) for id, rows in one.sentences.items()]
+    if not owners:
+        return [0.0] * len(found)
+    rows = np.concatenate([found[place].sentences[id] for place, id, _ in owners])
+    cosines = np.split(background.centred(rows) @ question, np.cumsum([count for *_, count in owners])[:-1])
     near: list[Sentence] = []
     result = [0.0] * len(found)
-    for place, one in enumerate(found):
-        for id, rows in one.sentences.items():
-            cosines = background.centred(rows) @ question
-            result[place] = max(result[place], float(cosines.max(initial=0)))
-            if place < JUDGED and id in passages:
-                near += spelled_out(place, passages[id].text, cosines)
+    for (place, id, _), own in zip(owners, cosines, strict=True):
+        result[place] = max(result[place], float(own.max(initial=0)))
+        if place < JUDGED and id in passages:
+            near += spelled_out(place, passages[id].text, own)
     wording = Wording(asked.text, background.rarity)
     for sentence in sorted(near, key=lambda one: -one.cosine)[:COMPARED]:
         other = Wording(sentence.text, background.rarity)
@@ -116,4 +120,4 @@ def spelled_out(place: int, text: str, cosines: ranking.Scores) -> list[Sentence
     spans = sentences(text)
     if len(spans) != len(cosines):
         return []
-    return [Sentence(place, text[begin:end], float(c)) for (begin, end), c in zip(spans, cosines, strict=True)]
+    return [Sentence(place, text[begin:end], c) for (begin, end), c in zip(spans, cosines.tolist(), strict=True)]

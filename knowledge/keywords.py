@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from sqlalchemy import text
 
 from console.db import db
 
-MOST_WORDS = 48  # of a question; the words after that are looked for by meaning alone
+MOST_WORDS = 400  # of a question that are looked at
 # How much a word counts in title, heading path and text.
 SHORTEST_BEGINNING = 3  # letters
 FIELD_WEIGHTS = (3.0, 1.5, 1.0)
@@ -46,17 +48,41 @@ def stem(word: str) -> str:
 
 STOP_STEMS = frozenset(map(stem, STOP_WORDS))
 
+MOST_OF_A_WORD = 20_000  # passages that are looked at for one word
+# A question's score is the sum of its words' scores, so that those of each word can be kept for the next question.
 SQLITE = text(
     "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
-    "WHERE passages_fts MATCH :words ORDER BY 2 DESC LIMIT :limit"
+    "WHERE passages_fts MATCH :term LIMIT :most"
 )
 # bm25 (Robertson and Zaragoza, 2009), which PostgreSQL does not have: of one word, ts_rank_cd is the sum of the weights
 # of its places. k1 = 1.2 of a whole weight, b = 0.75; USUAL_LENGTH is the number of different words in a passage.
-POSTGRESQL = """
-SELECT id, {score} FROM passages, to_tsquery('english', :words) query WHERE terms @@ query
-ORDER BY 2 DESC, id LIMIT :limit"""
-RANKED = """CAST(:rarity_{n} AS real) * (SELECT places / (places + :k1 * (0.25 + 0.75 * length(terms) / :usual_length))
-FROM ts_rank_cd(CAST(:weights AS real[]), terms, to_tsquery('english', :word_{n}), 0) AS places)"""
+POSTGRESQL = text("""
+SELECT id, places / (places + :k1 * (0.25 + 0.75 * length(terms) / :usual_length))
+FROM (
+    SELECT id, terms, ts_rank_cd(CAST(:weights AS real[]), terms, to_tsquery('english', :term), 0) AS places
+    FROM passages WHERE terms @@ to_tsquery('english', :term) LIMIT :most
+) AS found""")
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The passages that hold one word, and how much it is worth in each: shape (n,)."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+    @property
+    def is_cut_off(self) -> bool:
+        """There are more; these are any of them."""
+        return len(self.ids) >= MOST_OF_A_WORD
+
+
+class Kept(Protocol):
+    """Where places are kept from one question to the next, see knowledge.held."""
+
+    def places(self, term: str) -> Places | None: ...
+
+    def keep(self, term: str, places: Places) -> None: ...
 
 
 def content_words(question: str) -> list[str]:
@@ -73,40 +99,83 @@ def last_word(question: str) -> str:
 
 
 def find(
-    words: Sequence[str], limit: int, rarities: Sequence[float] = (), *, beginning: str = ""
+    words: Sequence[str],
+    limit: int,
+    passages: int,
+    *,
+    beginning: str = "",
+    kept: Kept | None = None,
+    alone: bool = True,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ids and scores, best first, of at most `limit` passages that hold any of `words`.
 
-    `rarities` of the words, above 0; all the same when left out. `beginning` of a word that is still being typed.
+    `passages`: how many there are in all. `beginning` of a word that is still being typed. `alone`: nothing else will
+    find passages, so that even a word that nearly all of them hold is better than nothing. Beside a search by meaning,
+    rarity counts twice: what all of the words say is known to it already, a rare word or a name often is not.
     Scores are above 0 and compare only with each other.
     """
-    if not words and not beginning:
+    found = [places_of(term, kept) for term in dict.fromkeys([*words, f"{beginning}*"] if beginning else words)]
+    if any(not places.is_cut_off for places in found) or not alone:
+        found = [places for places in found if not places.is_cut_off]
+    # FTS5's bm25 holds the word's rarity already, see POSTGRESQL for the other.
+    times = (db.engine.dialect.name != "sqlite") + (not alone)
+    return together([(places, rarity(len(places.ids), passages) ** times) for places in found], limit)
+
+
+def rarity(held: int, passages: int) -> float:
+    """The weight of a word that so many of all passages hold, as bm25 has it; above 0."""
+    return math.log(1 + (max(passages - held, 0) + 0.5) / (held + 0.5))
+
+
+def together(found: Sequence[tuple[Places, float]], limit: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Each passage's scores for all words added up: the `limit` best ids and scores, best first."""
+    found = [(places, weight) for places, weight in found if len(places.ids)]
+    if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    ask = on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql
-    rows = ask(words, limit, rarities or [1.0] * len(words), beginning)
-    return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
+    ids = np.concatenate([places.ids for places, _ in found])
+    scores = np.concatenate([places.scores * np.float32(weight) for places, weight in found])
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+    ids, scores = ids[starts], np.add.reduceat(scores[order], starts)
+    if len(ids) > limit:
+        best = np.sort(np.argpartition(-scores, limit)[:limit])
+        ids, scores = ids[best], scores[best]
+    order = np.argsort(-scores, kind="stable")
+    return ids[order], scores[order]
 
 
-def on_sqlite(words: Sequence[str], limit: int, rarities: Sequence[float], beginning: str) -> Sequence[Any]:
+def places_of(term: str, kept: Kept | None) -> Places:
+    """Where a word stands, or with * at its end a beginning; from what is kept, or by one statement."""
+    places = kept.places(term) if kept else None
+    if places is None:
+        ask = on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql
+        rows = ask(term.removesuffix("*"), "*" if term.endswith("*") else "")
+        ids, scores = zip(*rows, strict=True) if rows else ((), ())
+        places = Places(np.array(ids, np.int64), np.array(scores, np.float32))
+        if kept:
+            kept.keep(term, places)
+    return places
+
+
+def on_sqlite(word: str, star: str) -> Sequence[Any]:
     # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
-    terms = [f'"{word}"' for word in words] + ([f'"{beginning}"*'] if beginning else [])
     title, heading, body = FIELD_WEIGHTS
-    given = {"words": " OR ".join(terms), "title": title, "heading": heading, "body": body, "limit": limit}
-    return db.session.execute(SQLITE, given).all()
+    given = {"term": f'"{word}"{star}', "title": title, "heading": heading, "body": body, "most": MOST_OF_A_WORD}
+    return db.session.connection().execute(SQLITE, given).all()
 
 
-def on_postgresql(words: Sequence[str], limit: int, rarities: Sequence[float], beginning: str) -> Sequence[Any]:
-    terms = [f"'{word}'" for word in words]
-    if beginning:
-        terms, rarities = [*terms, f"'{beginning}':*"], [*rarities, max(rarities, default=1.0)]
+def on_postgresql(word: str, star: str) -> Sequence[Any]:
     highest = max(FIELD_WEIGHTS)
     title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
-    given: dict[str, Any] = {"words": " | ".join(terms), "weights": [body, body, heading, title], "limit": limit}
-    given |= {"k1": 1.2 / highest, "usual_length": USUAL_LENGTH}
-    given |= {f"word_{n}": term for n, term in enumerate(terms)}
-    given |= {f"rarity_{n}": rarity for n, rarity in enumerate(rarities)}
-    score = " + ".join(RANKED.format(n=n) for n in range(len(terms)))
-    return db.session.execute(text(POSTGRESQL.format(score=score)), given).all()
+    given = {
+        "term": f"'{word}'{star and ':*'}",
+        "weights": [body, body, heading, title],
+        "most": MOST_OF_A_WORD,
+        "k1": 1.2 / highest,
+        "usual_length": USUAL_LENGTH,
+    }
+    return db.session.connection().execute(POSTGRESQL, given).all()
 
 
 def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") -> list[str]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
-from knowledge.keywords import STOP_STEMS, TOKEN, stem
+from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stem
 
 COMMON_WORD = 0.15  # how much a word that says nothing weighs beside one that does
 SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
-
-Parts = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class Rarity:
 
     def of(self, stemmed: str) -> float:
         """The weight of a word that tells something, as bm25 has it; the highest for one that is nowhere."""
-        held = self.holders.get(stemmed, 0)
-        return math.log(1 + (self.passages - held + 0.5) / (held + 0.5))
+        return rarity(self.holders.get(stemmed, 0), self.passages)
 
     def weight(self, stemmed: str) -> float:
         return self.of(stemmed) * (COMMON_WORD if stemmed in STOP_STEMS else 1.0)
@@ -47,7 +46,9 @@ class Wording:
         tokens = [token.casefold() for token in TOKEN.findall(text)]
         self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, tokens))}
         self.length = math.sqrt(sum(weight * weight for weight in self.weights.values())) or 1.0
-        self.parts = parts_of(tokens)
+        self.parts = Counter(chain.from_iterable(map(parts_of, tokens)))
+        counts = Counter(self.parts.values())
+        self.parts_length = math.sqrt(sum(many * damped(count) ** 2 for count, many in counts.items())) or 1.0
 
     def shared_words(self, other: Wording) -> float:
         """The cosine of the two texts' weighed words, 0 to 1."""
@@ -55,26 +56,27 @@ class Wording:
         return sum(self.weights[word] ** 2 for word in both) / (self.length * other.length)
 
     def shared_parts(self, other: Wording) -> float:
-        """The cosine of the two texts' parts of words, 0 to 1."""
-        few, many = sorted((self.parts, other.parts), key=len)
-        return sum(weight * many.get(part, 0.0) for part, weight in few.items())
+        """The cosine of the two texts' parts of words, 0 to 1. A part that is there twice counts less than double."""
+        both = self.parts.keys() & other.parts.keys()
+        product = sum(damped(self.parts[part]) * damped(other.parts[part]) for part in both)
+        return product / (self.parts_length * other.parts_length)
 
 
-def parts_of(tokens: Iterable[str]) -> Parts:
-    """Runs of letters in words, as a vector of unit length."""
-    counts: Counter[str] = Counter()
-    for token in tokens:
-        edged = f" {token} "
-        for size in range(SHORTEST, LONGEST + 1):
-            counts.update(edged[start : start + size] for start in range(len(edged) - size + 1))
-    weights = {part: 1 + math.log(count) for part, count in counts.items()}
-    length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
-    return {part: weight / length for part, weight in weights.items()}
+def damped(count: int) -> float:
+    return 1.0 if count == 1 else 1 + math.log(count)
 
 
-def covered(question: Iterable[str], passages: Iterable[str], rarity: Rarity) -> float:
+@lru_cache(maxsize=20_000)
+def parts_of(token: str) -> Sequence[str]:
+    """Runs of letters in a word, its edges included."""
+    edged = f" {token} "
+    return tuple(
+        edged[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(len(edged) - size + 1)
+    )
+
+
+def covered(question: Iterable[str], held: Container[str], rarity: Rarity) -> float:
     """Which share of what a question's stems tell is in some passages' stems, 0 to 1."""
-    held = set(passages)
     told = [word for word in set(question) if word not in STOP_STEMS]
     found = sum(rarity.of(word) for word in told if word in held)
     return found / (sum(rarity.of(word) for word in told) + DOUBT)

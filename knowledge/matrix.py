@@ -23,7 +23,7 @@ from console.db import db
 from console.web import today
 from knowledge.approximate import Approximate
 from knowledge.models import Article, ArticleChange, ArticleState, KnowledgeRevision, Passage
-from knowledge.nearby import LISTED, Filters, Flags, Nearby, Numbers, Vectors, primary
+from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Vectors, primary
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ GROWN = 0.1  # … and built anew when so large a share came after it
 GATHERED = 25  # comparing one row by itself takes as long as so many of them in one product
 KEPT = 32  # masks of filters that a snapshot remembers
 NEVER = date.max.toordinal()
+REVISION = select(KnowledgeRevision.value)
 
 Places = NDArray[np.int32]
 FACTS = np.dtype(
@@ -98,16 +99,23 @@ class Snapshot:
     def dimensions(self) -> int:
         return int(self.vectors.shape[1])
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
+    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
         _, allowed = self.allowed(filters, today())
-        rows = self._worth_comparing(vector, allowed, count)
-        if rows is None:
-            cosines = np.where(allowed, self.vectors @ vector, np.float32(-np.inf))
-            rows = highest(cosines, count)
+        compared = self._worth_comparing(vector, allowed, count)
+        if compared is None:
+            cosines = self.vectors @ vector
+            rows = highest(np.where(allowed, cosines, np.float32(-np.inf)), count)
+        else:
+            cosines = self.vectors[compared] @ vector
+            best = highest(cosines, count)
+            rows, cosines = compared[best], cosines[best]
+        more = self._among(also, allowed)
+        more = more[~np.isin(more, rows)] if len(more) else more
+        if compared is None:
+            rows = np.concatenate([rows, more])
             return self._nearby(rows, cosines[rows], vector)
-        cosines = self.vectors[rows] @ vector
-        best = highest(cosines, count)
-        return self._nearby(rows[best], cosines[best], vector)
+        cosines = np.concatenate([cosines, self.vectors[more] @ vector])
+        return self._nearby(np.concatenate([rows, more]), cosines, vector)
 
     def _worth_comparing(self, vector: Vectors, allowed: Flags, count: int) -> Numbers | None:
         """The rows to compare one by one; None for all of them, by one product."""
@@ -120,28 +128,32 @@ class Snapshot:
         added = known + np.flatnonzero(allowed[known:])
         return np.concatenate([self.approximate.nearest(vector, allowed, count), added])
 
-    def of_passages(self, passage_ids: Numbers, vector: Vectors | None, filters: Filters) -> Nearby:
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
         _, allowed = self.allowed(filters, today())
+        rows = self._among(passage_ids, allowed)
+        return self._nearby(rows, np.zeros(len(rows), np.float32), None)
+
+    def _among(self, passage_ids: Numbers, allowed: Flags) -> Numbers:
+        """The rows of those passages that are there and allowed."""
         rows = self.rows_of(passage_ids)
         rows = rows[rows >= 0]
-        rows = rows[allowed[rows]]
-        cosines = np.zeros(len(rows), np.float32) if vector is None else self.vectors[rows] @ vector
-        return self._nearby(rows, cosines, vector)
+        return rows[allowed[rows]]
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         allowed, _ = self.allowed(filters, today())
         return [int(id) for id in self.facts["id"][np.flatnonzero(allowed)[: -count - 1 : -1]]]
 
     def _nearby(self, rows: Numbers, cosines: Vectors, vector: Vectors | None) -> Nearby:
-        slots = self.slots[rows]
+        slots, places = np.unique(self.slots[rows], return_inverse=True)  # an article's passages share its title
         facts = self.facts[slots]
+        titles = np.zeros(len(slots), np.float32) if vector is None else self.titles[slots] @ vector
         return Nearby(
             passage_ids=self.passage_ids[rows],
-            article_ids=facts["id"],
+            article_ids=facts["id"][places],
             cosines=cosines,
-            titles=np.zeros(len(rows), np.float32) if vector is None else self.titles[slots] @ vector,
-            standing=facts["standing"],
-            verified=facts["verified_until"] >= today().toordinal(),
+            titles=titles[places],
+            standing=facts["standing"][places],
+            verified=(facts["verified_until"] >= today().toordinal())[places],
         )
 
     def allowed(self, filters: Filters, day: date) -> tuple[Flags, Flags]:
@@ -224,11 +236,11 @@ class MatrixIndex:
         """The snapshot with everything that is committed by now. One statement when nothing changed."""
         # A connection of its own: what this request has not committed yet must not get into the index.
         with db.engine.connect() as connection:
-            revision = connection.scalar(select(KnowledgeRevision.value)) or 0
+            revision = connection.scalar(REVISION) or 0
             if revision != self.snapshot.revision:
                 with self._lock:
                     # Read again: another thread may have loaded something newer while this one waited.
-                    revision = connection.scalar(select(KnowledgeRevision.value)) or 0
+                    revision = connection.scalar(REVISION) or 0
                     if revision < self.snapshot.revision:  # another database in its place, as after a restore
                         self.snapshot = Snapshot(sweeps=self.snapshot.sweeps + 1)
                     if revision > self.snapshot.revision:

@@ -15,6 +15,7 @@ Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+NONE = np.zeros(0, np.int64)  # of passages
 LISTED = 40  # languages, labels and owners that filters offer
 
 
@@ -62,9 +63,8 @@ class Nearby:
 
     @classmethod
     def nothing(cls) -> Self:
-        none = np.zeros(0, np.int64)
         scores = np.zeros(0, np.float32)
-        return cls(none, none, scores, scores, scores, np.zeros(0, np.bool_))
+        return cls(NONE, NONE, scores, scores, scores, np.zeros(0, np.bool_))
 
     def __len__(self) -> int:
         return len(self.passage_ids)
@@ -96,11 +96,14 @@ class Moment(Protocol):
     def owners(self) -> Sequence[int]:
         """The users who own articles of any state: the busiest first."""
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
-        """The `count` passages nearest to a unit vector of shape (dimensions,) that `filters` allow, best first."""
+    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
+        """The `count` passages nearest to a unit vector of shape (dimensions,) that `filters` allow, best first.
 
-    def of_passages(self, passage_ids: Numbers, vector: Vectors | None, filters: Filters) -> Nearby:
-        """Those of some passages that are there and allowed, in their order; all cosines 0 without a vector."""
+        Behind them those of `also` that are allowed and not among them, in their order.
+        """
+
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
+        """Those of some passages that are there and allowed, in their order; all cosines 0."""
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         """The ids of at most `count` articles that `filters` allow, the ones changed last first."""

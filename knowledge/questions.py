@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from knowledge.keywords import STOP_WORDS, TOKEN, stem
 from knowledge.likeness import Rarity
@@ -16,6 +17,11 @@ GREETING = (
 )
 OPENING = re.compile(rf"^(?:\W*(?:{GREETING})\b[\s,.!]*)+", re.IGNORECASE)
 CLOSING = re.compile(r"[\s,]+(?:sir|madam|ma'?am|mam|please|pls|plz|thanks|thank you)\W*$", re.IGNORECASE)
+# A line of a pasted conversation begins with who speaks.
+SPEAKER = re.compile(r"^[ \t]*(\w[\w .'-]{0,30}):[ \t]", re.MULTILINE)
+CUSTOMER = frozenset(("customer", "client", "user", "visitor", "caller", "guest"))
+LAST_TURNS = 2
+MOST_WORDS = 48  # of a question that are looked for
 MOST_HOLDING = 8_000  # passages that are ranked by words
 SHORTEST_MENDED = 5  # letters; shorter words have too many neighbours
 SHORTEST_KNOWN = 4
@@ -24,25 +30,41 @@ ENDINGS = ("ing", "es", "ed", "er", "ly", "s", "d")
 
 def plain(text: str) -> str:
     """The question in ordinary letters, without the greeting before it and the thanks after it."""
-    text = unicodedata.normalize("NFKC", text).replace("\0", " ").strip()
+    text = asked_last(unicodedata.normalize("NFKC", text).replace("\0", " ").strip())
     return CLOSING.sub("", OPENING.sub("", text)).strip()
 
 
-def rarest(words: Sequence[str], rarity: Rarity, passages: int) -> tuple[list[str], list[float]]:
-    """Of a question's words, in order, those that few enough of `passages` hold together; and how rare each is.
+def asked_last(text: str) -> str:
+    """Of a pasted conversation the customer's last turns, where the question is; any other text as it is.
+
+    A conversation has a speaker at the start of its lines, two of them at least, and one speaks again.
+    """
+    starts = list(SPEAKER.finditer(text))
+    speakers = [start[1].casefold() for start in starts]
+    if len(speakers) < 3 or not 2 <= len(set(speakers)) < len(speakers) or starts[0].start():
+        return text
+    customer = next((speaker for speaker in speakers if speaker in CUSTOMER), speakers[-1])
+    ends = [start.start() for start in starts[1:]] + [len(text)]
+    said = [text[start.end() : end].strip() for start, end in zip(starts, ends, strict=True)]
+    turns = groupby(zip(speakers, said, strict=True), key=lambda line: line[0])
+    theirs = ["\n".join(line for _, line in lines) for speaker, lines in turns if speaker == customer]
+    return "\n".join(theirs[-LAST_TURNS:])
+
+
+def rarest(words: Sequence[str], rarity: Rarity, passages: int) -> list[str]:
+    """Of a question's words, in order, at most MOST_WORDS, those that few enough of `passages` hold together.
 
     A long question would else look at half of what there is, and its frequent words say least.
     """
     held = {word: rarity.share(stem(word)) * passages for word in words}
     chosen: set[str] = set()
     total = 0.0
-    for word in sorted(held, key=held.__getitem__):
+    for word in sorted(held, key=held.__getitem__)[:MOST_WORDS]:
         total += held[word]
         if chosen and total > MOST_HOLDING:
             break
         chosen.add(word)
-    kept = [word for word in words if word in chosen]
-    return kept, [rarity.of(stem(word)) for word in kept]
+    return [word for word in words if word in chosen]
 
 
 class Speller:

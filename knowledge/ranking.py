@@ -96,7 +96,7 @@ class Evidence:
 
 
 # From where an answer is as likely as not, and how fast it becomes certain from there.
-EVEN, STEEPNESS = 0.17, 6.0
+EVEN, STEEPNESS = 0.287, 6.0
 SURE_ENOUGH = 0.5  # the confidence from which an answer is shown, unless the knowledge owners set another
 MOST_LEAD = 0.6
 
@@ -105,9 +105,9 @@ def confidence(evidence: Evidence) -> float:
     """How sure it is, from 0 to 1, that an article answers the question at all; 0.5 is as likely as not."""
     score = (
         evidence.likeness
-        + 0.4 * evidence.cosine
+        + 0.6 * evidence.cosine
         + 0.45 * min(evidence.lead, MOST_LEAD)
         + 0.2 * evidence.covered
-        - 1.2 * evidence.expected
+        - 1.1 * evidence.expected
     )
     return 1 / (1 + math.exp(-STEEPNESS * (score - EVEN)))

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import defer, joinedload
+from sqlalchemy import bindparam, func, select
 
 from console.db import db
 from console.web import day
-from knowledge import keywords, thresholds
+from knowledge import keywords
 from knowledge.background import Background, background_for
 from knowledge.candidates import Asked, Candidate, candidates
 from knowledge.embedding import Encoder, EncoderState, encoder
+from knowledge.held import Held, ReadPassage, now
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
-from knowledge.models import Article, ArticleLink, Passage
+from knowledge.models import Article, ArticleLink
 from knowledge.nearby import Vectors
 from knowledge.queries import in_order
 from knowledge.questions import plain, rarest
@@ -37,11 +38,27 @@ class Use(StrEnum):
 
 
 @dataclass(frozen=True)
+class Found:
+    """An article as a list shows it."""
+
+    id: int
+    slug: str
+    title: str
+    external_id: str
+    verified_at: datetime | None
+    verify_by: date | None
+    used: int  # in so many interactions
+
+    def is_overdue(self, today: date) -> bool:
+        return self.verify_by is not None and self.verify_by < today
+
+
+@dataclass(frozen=True)
 class Result:
     """An article, the passage of it that answers, and why it is shown."""
 
-    article: Article
-    passage: Passage
+    article: Found
+    passage: ReadPassage
     score: float  # compares only within one search
     confidence: float  # 0 to 1, compares between searches
     parts: tuple[Part, ...]  # the passage in context, its best sentences marked
@@ -59,6 +76,11 @@ class Answer:
     notice: str = ""  # a sentence when only half of the search could run
     warming: bool = False  # the model is being loaded: asking again in a moment finds more
 
+
+USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
+FOUND = select(
+    Article.id, Article.slug, Article.title, Article.external_id, Article.verified_at, Article.verify_by, USED
+).where(Article.id.in_(bindparam("ids", expanding=True)))
 
 NOTICES = {
     EncoderState.IDLE: "Search by meaning is starting. Until then, results match words alone.",
@@ -94,12 +116,13 @@ def search(
     asked = understood(question, background, model, use, unfinished)
     if asked.vector is not None and len(asked.vector) != moment.dimensions:
         asked, notice = replace(asked, vector=None), UNPREPARED
-    found = candidates(moment, filters or Filters(), asked, model.name, max(limit, JUDGED + 1))
-    passages = loaded(found)
+    at_hand = now()
+    found = candidates(moment, filters or Filters(), asked, model.name, max(limit, JUDGED + 1), at_hand.held)
+    passages = loaded(found, at_hand.held)
     found = [one for one in found if one.passage_ids[0] in passages]  # the rest was deleted meanwhile
     verdict = judged(asked, background, found, passages)
     # Nothing rather than something weak, unless somebody wants to see what came closest.
-    is_sure = verdict.confidence >= thresholds.show_from()
+    is_sure = verdict.confidence >= at_hand.show_from
     sure = list(zip(found[:limit], verdict.of_each, strict=False))
     if not anyway:
         sure = [(one, own) for place, (one, own) in enumerate(sure) if is_sure and (place == 0 or own >= FAINT)]
@@ -121,9 +144,9 @@ def understood(question: str, background: Background, model: Encoder, use: Use, 
     words = keywords.content_words(about)
     text = about or question  # a greeting alone has no word that tells anything
     vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
-    looked_for, rarities = rarest(words, background.rarity, background.size)
+    looked_for = rarest(words, background.rarity, background.size)
     beginning = keywords.last_word(about) if unfinished else ""
-    return Asked(text, words, looked_for, rarities, vector, use is not Use.MEANING, beginning)
+    return Asked(text, words, looked_for, background.size, vector, use is not Use.MEANING, beginning)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
@@ -138,52 +161,53 @@ def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Art
     return in_order(ids)
 
 
-def loaded(found: Sequence[Candidate]) -> dict[int, Passage]:
-    """The best passage of each candidate with its article, and all of the first JUDGED; one statement."""
-    ids = {one.passage_ids[0] for one in found} | {id for one in found[:JUDGED] for id in one.passage_ids}
-    statement = (
-        select(Passage).where(Passage.id.in_(ids)).options(joinedload(Passage.article).options(defer(Article.body)))
+def loaded(found: Sequence[Candidate], held: Held) -> dict[int, ReadPassage]:
+    """The best passage of each candidate, and all of the first JUDGED; at most one statement."""
+    return held.passages(
+        {one.passage_ids[0] for one in found} | {id for one in found[:JUDGED] for id in one.passage_ids}
     )
-    return {passage.id: passage for passage in db.session.scalars(statement)}
 
 
 def worded(
-    shown: Sequence[tuple[Candidate, float]], asked: Asked, passages: Mapping[int, Passage]
+    shown: Sequence[tuple[Candidate, float]], asked: Asked, passages: Mapping[int, ReadPassage]
 ) -> tuple[Result, ...]:
-    """What is shown of each candidate, given with its confidence."""
-    uses = times_used([one.article_id for one, _ in shown]) if shown else {}
+    """What is shown of each candidate, given with its confidence; one statement. What is gone by now is left out."""
+    if not shown:
+        return ()
+    rows = db.session.connection().execute(FOUND, {"ids": [one.article_id for one, _ in shown]})
+    articles = {row.id: Found(*row) for row in rows}
     return tuple(
-        told(one, confidence, asked, passages[one.passage_ids[0]], uses.get(one.article_id, 0))
+        told(one, confidence, asked, passages[one.passage_ids[0]], articles[one.article_id])
         for one, confidence in shown
+        if one.article_id in articles
     )
 
 
-def told(candidate: Candidate, confidence: float, asked: Asked, passage: Passage, used: int) -> Result:
+def told(candidate: Candidate, confidence: float, asked: Asked, passage: ReadPassage, article: Found) -> Result:
     text = passage.text
-    whole = f"{passage.title} {passage.heading} {text}"
-    common = keywords.words_in_common(asked.words, whole, beginning=asked.beginning)
+    common = passage.words_in_common(asked.words, asked.beginning)
     picked = None
     if asked.vector is not None and passage.id in candidate.sentences:
         picked = pick_by_meaning(text, candidate.sentences[passage.id] @ asked.vector)
     return Result(
-        article=passage.article,
+        article=article,
         passage=passage,
         score=candidate.score,
         confidence=confidence,
         parts=excerpt(text, picked or pick_by_words(text, asked.words)),
-        reasons=tuple(reasons(candidate, passage.article, common, used)),
+        reasons=tuple(reasons(candidate, article, common)),
     )
 
 
-def reasons(candidate: Candidate, article: Article, common: Sequence[str], used: int) -> list[str]:
+def reasons(candidate: Candidate, article: Found, common: Sequence[str]) -> list[str]:
     """Why this is shown, the strongest first."""
     said = []
     if candidate.cosine >= MEANS_THE_SAME or (candidate.cosine and not common):
         said.append("Similar meaning")
     if common:
         said.append(", ".join(f"“{word}”" for word in sorted(common, key=len, reverse=True)[:3]))
-    if used:
-        said.append(f"used in {used:,} interaction{'s' if used > 1 else ''}")
+    if article.used:
+        said.append(f"used in {article.used:,} interaction{'s' if article.used > 1 else ''}")
     if article.verified_at:
         said.append(f"verified {day(article.verified_at)}")
     return said
