@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export FLASK_APP := console.app:create_app
 
-.PHONY: run test check format clean browser
+.PHONY: run test check format clean browser mutants
 
 run: .venv/run-ready
 	@$(BIN)/python run.py
@@ -17,6 +17,10 @@ check: .venv/test-ready browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+# Breaks the ledger on purpose, one bug at a time, and expects the tests to notice. Takes a while.
+mutants: .venv/test-ready
+	@$(BIN)/python -m bench.mutants
 
 format: .venv/test-ready
 	$(BIN)/ruff check --fix .

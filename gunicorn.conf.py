@@ -5,13 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 from typing import Any
 
 # Before numpy is there. A product that waits for a second thread waits longest when the machine is busy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from console.config import Settings
+from console.db import db, utc_now
+from console.gestures.outbox import deliver_due
 from knowledge.embedding import encoder
 from knowledge.index import index_for
 
@@ -42,6 +47,24 @@ def post_worker_init(worker: Any) -> None:
     gc.freeze()
     gc.enable()
     threading.Thread(target=prepare, args=[worker.wsgi], name="knowledge-index", daemon=True).start()
+    if settings.FULFILMENT_WEBHOOK_URL:
+        threading.Thread(target=deliver, args=[worker.wsgi], name="fulfilment", daemon=True).start()
+
+
+EVERY = 30  # seconds
+
+
+def deliver(app: Any) -> None:
+    """What another system has to do is told to it from here, beside the requests."""
+    while True:
+        time.sleep(EVERY)
+        with app.app_context():
+            try:
+                deliver_due(utc_now())
+            except SQLAlchemyError:
+                app.logger.exception("gestures could not be delivered; they are tried again")
+            finally:
+                db.session.remove()
 
 
 def prepare(app: Any) -> None:

@@ -1,9 +1,10 @@
-"""Sixty colleagues over the roles and teams, two of whom can sign in; the limits and the catalogue they work with."""
+"""Sixty colleagues over the roles and teams, two of whom can sign in; the policy and the catalogue they work with."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from random import Random
+from typing import Any
 
 from sqlalchemy import select
 
@@ -13,13 +14,12 @@ from console.auth.administration import ensure_roles, hashed
 from console.auth.models import Team, User
 from console.customers.models import Product
 from console.db import db
-from console.empowerment.limits import change_limits, giving_roles
-from console.empowerment.models import LimitSet
-from console.empowerment.policy import Limits
+from console.empowerment.kinds import GestureKind, Occasion
+from console.empowerment.models import EmpowermentPolicy
 from console.gestures.catalogue import Sheet, add_gesture
-from console.gestures.kinds import GestureKind, Occasion
 from console.gestures.models import Gesture
 from console.money import Money
+from tests.factories_gestures import caps, make_policy
 
 AGENT = "bench@plusone.example"
 SUPERVISOR = "bench-supervisor@plusone.example"
@@ -64,22 +64,10 @@ def hire(random: Random, password: str, now: datetime) -> list[int]:
 
 
 def furnish(actor_id: int, now: datetime) -> None:
-    """Limits for every role that gives, and a catalogue; where there are some, they stay as they are."""
-    if db.session.scalars(select(LimitSet.id)).first() is None:
-        for role in giving_roles():
-            change_limits(
-                Limits(
-                    role=role,
-                    per_gesture=Money(1000, "GBP"),
-                    per_interaction=Money(1500, "GBP"),
-                    per_customer=Money(2500, "GBP"),
-                    customer_days=90,
-                    per_agent_day=Money(6000, "GBP"),
-                ),
-                "",
-                actor_id=actor_id,
-                now=now,
-            )
+    """A policy for every role that gives, and a catalogue; where there are some, they stay as they are."""
+    if db.session.scalars(select(EmpowermentPolicy.id)).first() is None:
+        session: Any = db.session
+        make_policy(session, roles=("agent", "sales", "supervisor"), limits=caps(1000, 1500, 2500, 6000), name="Usual")
     if db.session.scalars(select(Gesture.id)).first() is None:
         kinds = list(GestureKind)
         for place, (name, *amounts) in enumerate(CATALOGUE):

@@ -34,8 +34,13 @@ from console.customers import product_views as products
 from console.customers import profile_views as profile
 from console.customers import views as customers
 from console.db import db
+from console.empowerment import segment_views as segments
+from console.empowerment import simulation_views as simulations
 from console.empowerment import views as empowerment
 from console.errors import register_error_pages
+from console.gestures import advice_views as advice
+from console.gestures import approval_views as approvals
+from console.gestures import explaining_views as explaining
 from console.gestures import views as gestures
 from console.interactions import views as interactions
 from console.web import register_web
@@ -79,7 +84,12 @@ DOMAINS = (
     products,
     interactions,
     gestures,
+    approvals,
+    advice,
     empowerment,
+    segments,
+    simulations,
+    explaining,
     knowledge.views,
     knowledge.gap_views,
     knowledge.report_views,

@@ -6,12 +6,14 @@ from flask import Flask
 
 import knowledge.cli
 from console.auth import cli as auth
+from console.customers import cli as customers
 from console.demo import cli as demo
 from console.gestures import cli as gestures
+from console.gestures import explaining_cli as policies
 from console.importing import cli as importing
 
 
 def register_commands(app: Flask) -> None:
-    groups = (auth, demo, gestures, importing, knowledge.cli)
+    groups = (auth, customers, demo, gestures, policies, importing, knowledge.cli)
     for command in (command for group in groups for command in group.commands):
         app.cli.add_command(command)

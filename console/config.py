@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale, UnknownLocaleError
@@ -39,6 +40,8 @@ class Settings:
     SIGN_IN_ATTEMPTS: int  # per address and quarter of an hour
     SECURE_COOKIES: bool  # on behind HTTPS
     TRUSTED_PROXIES: int  # how many reverse proxies stand in front and set X-Forwarded-For
+    FULFILMENT_WEBHOOK_URL: str  # http(s) address of the system that does what gestures promise; empty: none
+    FULFILMENT_WEBHOOK_SECRET: str  # signs what is sent there; empty: SECRET_KEY does
     BIND: str  # address and port that the server listens on
     WORKERS: int  # server processes
     THREADS: int  # requests that one process answers at a time
@@ -64,6 +67,8 @@ class Settings:
             SIGN_IN_ATTEMPTS=whole_number(environ, "SIGN_IN_ATTEMPTS", 10, 1, 10_000),
             SECURE_COOKIES=one_of(environ, "SECURE_COOKIES", "0", {"0", "1"}.__contains__, "0 or 1") == "1",
             TRUSTED_PROXIES=whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
+            FULFILMENT_WEBHOOK_URL=webhook(environ.get("FULFILMENT_WEBHOOK_URL", "")),
+            FULFILMENT_WEBHOOK_SECRET=environ.get("FULFILMENT_WEBHOOK_SECRET", ""),
             BIND=one_of(environ, "BIND", "127.0.0.1:8000", is_address, "an address and a port, such as 0.0.0.0:8000"),
             WORKERS=whole_number(environ, "WORKERS", 2, 1, 64),
             THREADS=whole_number(environ, "THREADS", 8, 1, 1000),
@@ -110,6 +115,13 @@ def secret_key(text: str | None, data_dir: Path) -> str:
             raise BadSetting(f"DATA_DIR {str(data_dir)!r} cannot be written to: {problem.strerror}") from problem
     if len(text) < 16:
         raise BadSetting("SECRET_KEY must have at least 16 characters; leave it out and one is made")
+    return text
+
+
+def webhook(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise BadSetting(f"FULFILMENT_WEBHOOK_URL is {text!r}, but must begin with https:// or http://")
     return text
 
 

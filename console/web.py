@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import get_currency_symbol
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -202,6 +203,11 @@ def spreadsheet(rows: Iterable[Sequence[Any]]) -> str:
     text = StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
+
+
+def currency_symbol() -> str:
+    """What stands in front of an amount's field."""
+    return str(get_currency_symbol(current_app.config["DEFAULT_CURRENCY"], locale=locale()))
 
 
 def harmless(name: str | None) -> str | None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from console.auth.models import User
 from console.customers.models import Complaint, ComplaintState, Customer
 from console.db import db
-from console.gestures.kinds import Occasion
+from console.empowerment.kinds import Occasion
 from console.gestures.models import EntryState, LedgerEntry
 from console.interactions.models import Interaction, InteractionState
 from console.money import Money

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 from flask import current_app
 from flask_security.mail_util import EmailValidateException, MailUtil
@@ -26,6 +27,16 @@ DESCRIPTIONS = {
     ADMINISTRATOR: "Looks after users and settings, reads the record",
 }
 LEGIBLE = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else when read aloud
+
+
+@dataclass(frozen=True)
+class Private:
+    """Where somebody can be reached outside work. Known so that nobody gives anything to themselves."""
+
+    private_email: str | None  # lower case
+    private_phone: str | None  # E.164
+    private_street: str | None
+    private_postcode: str | None
 
 
 def ensure_roles() -> dict[str, Role]:
@@ -62,7 +73,14 @@ def hashed(password: str) -> str:
 
 
 def add_user(
-    email: str, name: str, role_names: Iterable[str], team: Team | None, password: str, *, actor_id: int | None
+    email: str,
+    name: str,
+    role_names: Iterable[str],
+    team: Team | None,
+    password: str,
+    *,
+    actor_id: int | None,
+    private: Private | None = None,
 ) -> User:
     """Let somebody sign in. Raises DomainError for an address that is taken, or that could not sign in."""
     address = address_of(email)
@@ -75,6 +93,7 @@ def add_user(
         password=hashed(password),
         roles=[roles[role_name] for role_name in sorted(set(role_names))],
         team=team,
+        **(asdict(private) if private else {}),
     )
     db.session.add(user)
     try:
@@ -85,7 +104,15 @@ def add_user(
     return user
 
 
-def change_user(user: User, name: str, role_names: Iterable[str], team: Team | None, *, actor_id: int | None) -> None:
+def change_user(
+    user: User,
+    name: str,
+    role_names: Iterable[str],
+    team: Team | None,
+    *,
+    actor_id: int | None,
+    private: Private | None = None,
+) -> None:
     """Another name, other roles, another team. Raises DomainError when no administrator would be left."""
     wanted, before = set(role_names), user.role_names
     if user.id == actor_id and ADMINISTRATOR in before and ADMINISTRATOR not in wanted:
@@ -98,6 +125,11 @@ def change_user(user: User, name: str, role_names: Iterable[str], team: Team | N
     db.session.flush()
     refuse_without_administrator()
     facts = {"roles": sorted(wanted), "were": sorted(before), "team": team.id if team else None}
+    if private:
+        changed = [field for field, value in asdict(private).items() if getattr(user, field) != value]
+        for field in changed:
+            setattr(user, field, getattr(private, field))
+        facts["private"] = changed
     record_event("user.changed", Topic.ACCESS, subject=user, actor_id=actor_id, data=facts)
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from flask import current_app
 from flask_security.forms import LoginForm
 from flask_security.utils import validate_redirect_url
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, PasswordField, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms import (
+    EmailField,
+    Field,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TelField,
+    ValidationError,
+)
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from console.auth.administration import Private
 from console.auth.models import Team
 from console.auth.permissions import ROLES
+from console.contacts import parse_email, parse_phone
 
 
 def trimmed(text: str | None) -> str:
@@ -25,6 +38,19 @@ def given(message: str) -> Any:
     def check(form: FlaskForm, field: Field) -> None:
         if not field.data:
             raise ValidationError(message)
+
+    return check
+
+
+def parsed(parse: Callable[[str], str]) -> Any:
+    """Take it as it is kept; what is empty stays empty."""
+
+    def check(form: FlaskForm, field: Field) -> None:
+        if field.data:
+            try:
+                field.data = parse(field.data)
+            except ValueError as problem:
+                raise ValidationError(f"{problem}.") from None
 
     return check
 
@@ -55,6 +81,25 @@ class UserForm(FlaskForm):
     team_id = SelectField(
         "Team", coerce=int, default=0, invalid_choice_message=NO_SUCH_TEAM, invalid_value_message=NO_SUCH_TEAM
     )
+
+    private_email = EmailField("Private e-mail", [parsed(parse_email)], filters=[trimmed])
+    private_phone = TelField(
+        "Private phone",
+        [parsed(lambda text: parse_phone(text, current_app.config["DEFAULT_REGION"]))],
+        filters=[trimmed],
+    )
+    private_street = StringField(
+        "Street and number", [Length(max=200, message="Use at most 200 characters.")], filters=[trimmed]
+    )
+    private_postcode = StringField(
+        "Postcode", [Length(max=20, message="Use at most 20 characters.")], filters=[trimmed]
+    )
+
+    @property
+    def private(self) -> Private:
+        """What was entered, once the form is found valid."""
+        fields = self.private_email, self.private_phone, self.private_street, self.private_postcode
+        return Private(*(field.data or None for field in fields))
 
     def offer_teams(self, teams: list[Team]) -> None:
         self.team_id.choices = {"0": "No team"} | {str(team.id): team.name for team in teams}

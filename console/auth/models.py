@@ -49,6 +49,11 @@ class User(Base, UserMixin):
     # Flask-Security keys sessions on this; changing it signs the user out everywhere.
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_hex(32))
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
+    # Known so that nobody gives anything to themselves; shown to administrators alone.
+    private_email: Mapped[str | None] = mapped_column(String(255))
+    private_phone: Mapped[str | None] = mapped_column(String(20))  # E.164
+    private_street: Mapped[str | None] = mapped_column(String(200))
+    private_postcode: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     is_demo: Mapped[bool] = mapped_column(default=False)
 

@@ -31,15 +31,21 @@ class Permission(StrEnum):
     OFFER_GESTURE = auto()
     REVERSE_GESTURE = auto()
     EDIT_CATALOGUE = auto()
-    SEE_LIMITS = auto()
-    SET_LIMITS = auto()
+    FULFIL_GESTURE = auto()  # tick off what was granted and still has to be done
+    APPROVE_GESTURE = auto()  # what goes over somebody's limits
+    REVIEW_GESTURES = auto()  # judge flags and samples of what was given
+    LINK_STAFF = auto()  # say that a customer works here, or lives with somebody who does
+    SEE_POLICIES = auto()
+    WRITE_POLICY = auto()  # drafts of policies, and segments
+    PUBLISH_POLICY = auto()  # somebody else's draft
+    SUSPEND = auto()  # the kill switches
     SEE_TEAM = auto()
     SEE_AUDIT = auto()
     MANAGE_USERS = auto()
 
 
 P = Permission
-EVERYONE = {P.SEE_CUSTOMER, P.SEE_KNOWLEDGE, P.SEE_GESTURES, P.SEE_LIMITS}
+EVERYONE = {P.SEE_CUSTOMER, P.SEE_KNOWLEDGE, P.SEE_GESTURES, P.SEE_POLICIES}
 FRONTLINE = EVERYONE | {
     P.EDIT_CUSTOMER,
     P.SHOW_CONTACT_DETAILS,
@@ -47,23 +53,30 @@ FRONTLINE = EVERYONE | {
     P.PROPOSE_ARTICLE,
     P.WRITE_NOTE,
     P.OFFER_GESTURE,
+    P.FULFIL_GESTURE,
 }
+POLICY_MAKER = {P.WRITE_POLICY, P.PUBLISH_POLICY, P.SUSPEND}
 ROLES: dict[str, frozenset[Permission]] = {
     "agent": frozenset(FRONTLINE),
     "sales": frozenset(FRONTLINE),
     "supervisor": frozenset(
         FRONTLINE
+        | POLICY_MAKER
         | {
             P.AMEND_ANY_NOTE,
             P.EDIT_KNOWLEDGE,
             P.REVERSE_GESTURE,
             P.EDIT_CATALOGUE,
-            P.SET_LIMITS,
+            P.APPROVE_GESTURE,
+            P.REVIEW_GESTURES,
+            P.LINK_STAFF,
             P.SEE_TEAM,
             P.SEE_AUDIT,
         }
     ),
-    "administrator": frozenset(EVERYONE | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS}),
+    "administrator": frozenset(
+        EVERYONE | POLICY_MAKER | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS, P.LINK_STAFF}
+    ),
 }
 
 
@@ -72,7 +85,7 @@ def allowed(user: User, permission: Permission) -> bool:
 
 
 def may(name: str) -> bool:
-    """For templates: may("SET_LIMITS"). A name that does not exist raises KeyError."""
+    """For templates: may("WRITE_POLICY"). A name that does not exist raises KeyError."""
     permission = Permission[name]
     return current_user.is_authenticated and allowed(current_user, permission)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -9,6 +11,7 @@ from flask_login import current_user
 import console.auth.recording  # noqa: F401 - writes sign-ins into the record
 from console.auth import queries
 from console.auth.administration import (
+    Private,
     add_team,
     add_user,
     change_user,
@@ -62,7 +65,13 @@ def create() -> ResponseReturnValue:
     password = form.password.data or generated_password()
     try:
         user = add_user(
-            form.email.data, form.name.data, form.roles.data, chosen_team(form), password, actor_id=current_user.id
+            form.email.data,
+            form.name.data,
+            form.roles.data,
+            chosen_team(form),
+            password,
+            actor_id=current_user.id,
+            private=form.private,
         )
         db.session.commit()
     except DomainError as refusal:
@@ -101,7 +110,9 @@ def update(user_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return show_edit(user, form, 422)
     try:
-        change_user(user, form.name.data, form.roles.data, chosen_team(form), actor_id=current_user.id)
+        change_user(
+            user, form.name.data, form.roles.data, chosen_team(form), actor_id=current_user.id, private=form.private
+        )
         db.session.commit()
     except DomainError as refusal:
         db.session.rollback()
@@ -112,7 +123,8 @@ def update(user_id: int) -> ResponseReturnValue:
 
 
 def form_of(user: User) -> UserForm:
-    form = UserForm(name=user.name, roles=sorted(user.role_names), team_id=user.team_id or 0)
+    private = {field.name: getattr(user, field.name) for field in fields(Private)}
+    form = UserForm(name=user.name, roles=sorted(user.role_names), team_id=user.team_id or 0, **private)
     form.offer_teams(all_teams())
     return form
 

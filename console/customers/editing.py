@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.attributes import set_committed_value
@@ -25,6 +23,7 @@ PLAIN = (
     "tier",
     "language",
     "time_zone",
+    "street",
     "city",
     "postcode",
     "country",
@@ -46,6 +45,7 @@ class Details:
     account: str | None  # the company's name
     language: str | None
     time_zone: str | None
+    street: str | None
     city: str | None
     postcode: str | None
     country: str | None
@@ -53,26 +53,6 @@ class Details:
     birth_month: int | None
     birth_day: int | None
     consents: dict[str, bool] = field(default_factory=dict)
-
-
-def parse_email(text: str) -> str:
-    """Lower case. Raises ValueError with a sentence."""
-    try:
-        # An agent types what the customer says; whether the domain receives mail is not asked of the network.
-        return validate_email(text.strip(), check_deliverability=False, test_environment=True).normalized.lower()
-    except EmailNotValidError:
-        raise ValueError(f"“{text[:80]}” is not an e-mail address") from None
-
-
-def parse_phone(text: str, region: str) -> str:
-    """E.164, read as a number of `region` when it has no country code. Raises ValueError with a sentence."""
-    try:
-        number = phonenumbers.parse(text[:40], region)
-    except phonenumbers.NumberParseException:
-        raise ValueError(f"“{text[:40]}” is not a phone number") from None
-    if not phonenumbers.is_possible_number(number):
-        raise ValueError(f"“{text[:40]}” has too many or too few digits for a phone number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def create_customer(details: Details, *, actor_id: int, now: datetime) -> Customer:

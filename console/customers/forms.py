@@ -13,7 +13,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, StopValidation, ValidationError
 
 from console.config import is_time_zone
-from console.customers.editing import PLAIN, Details, parse_email, parse_phone
+from console.contacts import parse_email, parse_phone
+from console.customers.editing import PLAIN, Details
 from console.customers.models import BoundaryKind, Customer, Provenance, Tier
 
 CATEGORIES = [
@@ -111,6 +112,7 @@ class CustomerForm(FlaskForm):
     time_zone = StringField("Time zone", [Length(max=64)], filters=[stripped], description="Such as Europe/London")
     country = StringField("Country", filters=[stripped, upper], description="Two letters, such as GB")
     customer_since = DateField("Customer since", [Optional()])
+    street = StringField("Street", [Length(max=200)], filters=[stripped], description="With the number of the house")
     city = StringField("Town", [Length(max=120)], filters=[stripped])
     postcode = StringField("Postcode", [Length(max=20)], filters=[stripped])
     birth_day = StringField("Day", filters=[stripped])
@@ -160,6 +162,7 @@ class CustomerForm(FlaskForm):
             time_zone=self.time_zone.data or None,
             country=self.country.data or None,
             customer_since=self.customer_since.data,
+            street=self.street.data or None,
             city=self.city.data or None,
             postcode=self.postcode.data or None,
             birth_month=int(self.birth_month.data) if self.birth_month.data else None,

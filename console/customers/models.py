@@ -47,6 +47,7 @@ class Customer(Base):
     tier: Mapped[Tier] = mapped_column(enum_column(Tier), default=Tier.STANDARD)
     language: Mapped[str | None] = mapped_column(String(16))  # BCP 47: en, pt-BR
     time_zone: Mapped[str | None] = mapped_column(String(64))  # IANA
+    street: Mapped[str | None] = mapped_column(String(200))  # with the number of the house
     city: Mapped[str | None] = mapped_column(String(120))
     postcode: Mapped[str | None] = mapped_column(String(20))
     country: Mapped[str | None] = mapped_column(String(2))  # ISO 3166
@@ -220,7 +221,7 @@ class Order(Base):
 
 class OrderLine(Base):
     __tablename__ = "order_lines"
-    __table_args__ = (UniqueConstraint("order_id", "external_id"), Index(None, "product_id"))
+    __table_args__ = (UniqueConstraint("order_id", "external_id"), Index(None, "product_id", "id"))
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
     external_id: Mapped[str] = mapped_column(String(120))  # unique within its order

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from console.auth.models import User, user_roles
 from console.db import Base, BigKey, db
 from console.events import Event
-from console.gestures.models import LedgerLock
+from console.gestures.models import LedgerEntry, LedgerLock
 
 TABLES = Base.metadata.tables
 # What is to go. Rows leave this list when they turn out to be needed.
@@ -59,6 +59,7 @@ OWNERS = {
     "article_suggestions": "article_id",
     "asked_questions": "interaction_id",
     "deliveries": "order_id",
+    "fulfilments": "entry_id",
     "gesture_versions": "gesture_id",
     "ingestion_runs": "started_by_id",
     "ledger_events": "entry_id",
@@ -66,22 +67,37 @@ OWNERS = {
     "note_revisions": "note_id",
     "order_lines": "order_id",
     "passages": "article_id",
+    "policy_versions": "policy_id",
+    "simulations": "policy_version_id",
     "utterances": "interaction_id",
+    "voucher_codes": "gesture_id",
 }
 # What was done with an article does not keep it.
 CARRIED_ALONG = {"article_feedback.article_id"}
 # These belong to nobody, are no one's data or go with the rows that they are about.
 APART = {
     "article_changes",
+    "fact_changes",
+    "gesture_settings",
     "knowledge_gaps",
     "knowledge_revisions",
     "knowledge_settings",
     "ledger_locks",
+    "ledger_seals",
     "name_tokens",
     "roles",
+    "suspensions",
     "user_roles",
 }
-LOCKS = {"agent": "users", "customer": "customers", "interaction": "interactions"}  # by the subject's first word
+LOCKS = {  # by the subject's first word
+    "agent": "users",
+    "customer": "customers",
+    "gesture": "gestures",
+    "interaction": "interactions",
+    "policy": "policies",
+    "team": "teams",
+}
+STOPPED = {"agent": "users", "gesture": "gestures", "policy": "policies"}  # by the kind of a suspension
 NAMES = ("title", "name", "first_name", "number", "sku", "code", "role")  # what a row is called, the first it has
 
 
@@ -128,6 +144,9 @@ def condemn() -> None:
         add(name, select(table.c.id).where(table.c.is_demo))
     for name, owner, column in belongings():
         add(name, select(column.table.c.id).where(is_condemned(owner, column)))
+    for kind, name in STOPPED.items():
+        stops = TABLES["suspensions"].c
+        add("suspensions", select(stops.id).where(stops.kind == kind, is_condemned(name, stops.subject_id)))
     questions, feedback = TABLES["asked_questions"], TABLES["article_feedback"]
     in_the_box = questions.c.interaction_id.is_(None), is_condemned("users", questions.c.user_id)
     add("asked_questions", select(questions.c.id).where(*in_the_box))
@@ -149,7 +168,7 @@ def belongings() -> Iterator[tuple[str, str, Column[Any]]]:
     """(table, owner's table, the column that names the owner), owners first."""
     for table in Base.metadata.sorted_tables:
         column = "customer_id" if "customer_id" in table.c else OWNERS.get(table.name)
-        if column:
+        if column and table.name not in APART:
             yield table.name, owner_of(table.c[column]), table.c[column]
 
 
@@ -177,6 +196,7 @@ def spare() -> dict[str, dict[int, Counter[str]]]:
             strays = select(column.table.c.id).where(column.is_not(None), not_(is_condemned(owner, column)))
             take_off(name, strays)
         spare_gaps()
+        spare_suspensions()
     return needed
 
 
@@ -185,6 +205,13 @@ def spare_gaps() -> None:
     questions = TABLES["asked_questions"]
     stays = questions.c.gap_id.is_not(None), not_(is_condemned("asked_questions", questions.c.id))
     take_off("knowledge_gaps", select(questions.c.gap_id).where(*stays).distinct())
+
+
+def spare_suspensions() -> None:
+    """What stays stays stopped."""
+    stops = TABLES["suspensions"].c
+    for kind, name in STOPPED.items():
+        take_off("suspensions", select(stops.id).where(stops.kind == kind, not_(is_condemned(name, stops.subject_id))))
 
 
 def references() -> Iterator[tuple[Table, Column[Any]]]:
@@ -254,6 +281,10 @@ def remove(done: Cleared) -> None:
     for table in reversed(Base.metadata.sorted_tables):
         if table.name not in {"events", "user_roles"}:
             delete_from(done, table, is_condemned(table.name, table.c.id))
+    queued = TABLES["fact_changes"]
+    delete_from(done, queued, queued.c.customer_id.not_in(select(TABLES["customers"].c.id)))
+    lives_on = exists().where(literal("household:").concat(LedgerEntry.household) == LedgerLock.subject)
+    delete_from(done, LedgerLock.__table__, and_(LedgerLock.subject.startswith("household:"), ~lives_on))  # type: ignore[arg-type]
     db.session.expire_all()
 
 

@@ -12,8 +12,8 @@ from console.auth.models import User
 from console.db import db
 from console.demo.days import Days
 from console.demo.talks import Staff, Talk
-from console.gestures.kinds import Occasion
-from console.gestures.ledger import NotOffered, OverLimit, Terms, decline, expire_due, grant, offer, reverse
+from console.empowerment.kinds import Occasion
+from console.gestures.ledger import NotOffered, OverLimit, Terms, decline, expire_due, fulfil, grant, offer, reverse
 from console.gestures.models import GestureVersion, LedgerEntry
 from console.interactions.models import Interaction, InteractionState, WrapUpCode
 
@@ -21,7 +21,8 @@ FAILURES = {
     WrapUpCode.DAMAGED, WrapUpCode.LATE_DELIVERY, WrapUpCode.MISSING_PARCEL, WrapUpCode.REFUND, WrapUpCode.COMPLAINT
 }  # fmt: skip
 THINKING = timedelta(minutes=4)  # from the offer to the customer's answer
-EXPIRED_AFTER = timedelta(minutes=20)  # a little longer than any hold of shop/limits.yaml
+STILL_TO_DO = timedelta(days=4)  # what was granted since then waits for somebody
+EXPIRED_AFTER = timedelta(minutes=20)  # a little longer than any hold of shop/policies.yaml
 
 
 def give(talks: list[Talk], catalogue: dict[str, GestureVersion], staff: Staff, days: Days) -> int:
@@ -68,7 +69,6 @@ def one(talk: Talk, catalogue: dict[str, GestureVersion], staff: Staff, days: Da
         gesture_version_id=version.id,
         occasion=occasion(talk, version),
         interaction_id=talk.interaction.id,
-        channel=talk.interaction.channel,
         reason=talk.interaction.subject,
     )
     entry = offer(terms, key=f"demo-{talk.interaction.id}-{code}", now=offered)
@@ -87,6 +87,8 @@ def settle(entry: LedgerEntry, outcome: str, agent: User, at: datetime, staff: S
         if outcome == "reversed":
             supervisor = staff["colin" if agent is staff["amara"] else "amara"]
             reverse(entry.id, "Promised by mistake", actor_id=supervisor.id, now=at + timedelta(minutes=4))
+        elif at < days.now - STILL_TO_DO:
+            fulfil(entry.id, actor_id=agent.id, now=at + timedelta(minutes=1))
 
 
 def occasion(talk: Talk, version: GestureVersion) -> Occasion:

@@ -1,10 +1,11 @@
-"""The shop itself: teams, people who work there, limits, the range and the catalogue of gestures.
+"""The shop itself: teams, people who work there, the range and the catalogue of gestures.
 
 Each row that is there already is used as it is, whoever made it: a real team called "Front line" stays real.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +18,11 @@ from console.auth.models import Team, User
 from console.customers.models import Product
 from console.db import db
 from console.demo.days import Days
+from console.demo.people import Person
 from console.demo.reading import DOMAIN, SOURCE, table, wares
-from console.empowerment.models import LimitSet
 from console.gestures.catalogue import is_newest
-from console.gestures.models import Gesture, GestureKind, GestureVersion
+from console.gestures.models import Fulfilling, Gesture, GestureKind, GestureVersion
+from console.gestures.review_models import StaffLink
 
 PASSWORD = "lantern-demo-1"  # noqa: S105  public: printed at the start, and for the demo shop alone
 SHOWN = ("maya", "dana", "amara", "sofia")  # one for each role
@@ -52,28 +54,15 @@ def staff(days: Days) -> dict[str, User]:
     return found
 
 
-def limits(people: dict[str, User], days: Days) -> None:
-    """Limits for the roles that have none yet; those that somebody has set are left alone."""
-    told = table("limits")
-    taken = set(db.session.scalars(select(LimitSet.role)))
-    for line in told["sets"]:
-        if line["role"] not in taken:
-            amounts = {
-                f"{name}_minor": line[name]
-                for name in ("per_gesture", "per_interaction", "per_customer", "per_agent_day")
-            }
-            row = LimitSet(
-                role=line["role"],
-                version=1,
-                currency=told["currency"],
-                customer_days=line["customer_days"],
-                note=line["note"],
-                created_at=days.at(line["days_ago"], "16:05"),
-                created_by_id=people[line["set_by"]].id,
-                is_demo=True,
-                **amounts,
-            )
-            db.session.add(row)
+def customers_of_their_own(staff: dict[str, User], people: Iterable[Person], days: Days) -> None:
+    """Who works here and buys here is linked with themselves, as an administrator would."""
+    by_tale = {person.tale["key"]: person.customer for person in people if person.tale}
+    for key, tale in table("staff")["customers"].items():
+        user, customer = staff[key], by_tale[tale]
+        user.private_email, user.private_phone = customer.emails[0].address, customer.phones[0].number
+        link = StaffLink(user_id=user.id, customer_id=customer.id, created_by_id=staff["sofia"].id)
+        link.created_at = days.at(70, "11:20")
+        db.session.add(link)
     db.session.flush()
 
 
@@ -122,6 +111,9 @@ def add_version(gesture: Gesture, line: dict[str, Any], author: User, at: dateti
         tax_minor=tax,
         created_at=at,
         created_by_id=author.id,
+        fulfilment=Fulfilling(line["fulfilment"]),
+        cash_like=line.get("cash_like", False),
+        sensitive=line.get("sensitive", []),
         **texts,
     )
     db.session.add(version)

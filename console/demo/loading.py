@@ -17,7 +17,7 @@ from console.auth.models import User
 from console.customers.models import Customer
 from console.customers.tokens import index_customers
 from console.db import db, utc_now
-from console.demo import everyday, house, profiles, stories
+from console.demo import everyday, house, law, profiles, stories
 from console.demo.asking import ask, really_ask
 from console.demo.clearing import clear
 from console.demo.days import Days
@@ -27,14 +27,17 @@ from console.demo.house import sign_ins as sign_ins
 from console.demo.orders import Counter, Purchase, tier_for, write_orders
 from console.demo.people import Person, everybody
 from console.demo.reading import articles
+from console.demo.segments import segments
 from console.demo.talks import Staff, Talk, Vow, begin, end, link
 from console.errors import DomainError
+from console.gestures.next_evaluating import evaluate, keep
 from console.web import zone
 from knowledge.embedding import EncoderState, embed_missing, encoder, passages_left
 from knowledge.ingestion import take_in
 from knowledge.models import Article
 
 GENERATED = 370  # customers beside those of the stories
+GUESSED = 90  # days of orders by which next products are judged
 ARTICLES = "demo"  # the source that the articles name
 Step = Callable[[str, int], object]  # what is being done, and how many parts of 100 are done by it
 
@@ -79,12 +82,14 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     diary = Diary()
     progress("Hiring thirteen people", 5)
     staff = house.staff(days)
-    house.limits(staff, days)
+    law.policies(staff, days)
+    segments(staff["amara"], days)
     counter = Counter(days, house.products())
     catalogue = house.catalogue(staff["amara"], days.at(240, "10:30"))
     db.session.commit()
     progress("Meeting the customers", 5)
     people = everybody(days, customers, diary)
+    house.customers_of_their_own(staff, people, days)
     progress("Taking two years of orders", 20)
     told = stories.purchases([person for person in people if person.tale], counter, days)
     history = trade(people, told, counter, days, diary)
@@ -150,6 +155,20 @@ def file_articles(days: Days) -> dict[str, Article]:
     return {row.external_id: row for row in rows}
 
 
+def guess_next_products(now: datetime) -> None:
+    """Try the suggestion of a next product on the shop's own orders, as its supervisor would."""
+    try:
+        found = evaluate(GUESSED, now)
+    except ValueError:
+        return  # too few people for that
+    amara = db.session.scalar(select(User.id).where(User.email == house.address("amara")))
+    keep(found, actor_id=amara, now=now)
+    db.session.commit()
+    click.echo(
+        "The next product is guessed well enough to be shown." if found.wins else "The next product is not shown."
+    )
+
+
 def embed_aloud() -> None:
     """Prepare the articles for search by meaning, where there is a model, with a progress bar."""
     model = encoder()
@@ -180,4 +199,8 @@ def load_aloud() -> None:
         done = load(progress=lambda words, parts: bar.update(parts, words))
     people, shelf = f"{done.customers:,} customers, {done.orders:,} orders", f"{done.articles:,} articles"
     click.echo(f"{people}, {done.talks:,} conversations, {done.gestures:,} gestures, {shelf}, {done.events:,} events.")
+    click.echo("Trying the draft of a policy on the last 90 days …")
+    law.try_out(utc_now())
+    click.echo("Trying to guess the next product of each customer …")
+    guess_next_products(utc_now())
     embed_aloud()

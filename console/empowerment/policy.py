@@ -1,215 +1,225 @@
-"""May this gesture be given? Plain values in, a decision out; every limit is of cost and inclusive.
-
-The screen, the ledger and the tests' own arithmetic must agree, so nothing here reads a clock or a table.
-"""
+"""What a policy says: who may give what to whom, up to which limits. Plain values, read from JSON and hashed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from console.money import LARGEST, Money
+from console.empowerment.rules import EVERYBODY, Field, Rule, as_json, read_rule
+from console.empowerment.windows import Window
+
+
+class Kind(StrEnum):
+    GRANT = "grant"  # gives authority
+    GUARDRAIL = "guardrail"  # takes it away, whatever else is allowed, and for everybody
 
 
 class Scope(StrEnum):
+    """Whose bookings a limit counts."""
+
     GESTURE = "gesture"
     INTERACTION = "interaction"
     CUSTOMER = "customer"
-    AGENT_DAY = "agent_day"
+    HOUSEHOLD = "household"  # the same account or address
+    AGENT = "agent"
+    TEAM = "team"
+    POOL = "pool"  # everything given under this policy
+
+
+class Measure(StrEnum):
+    COST = "cost"
+    FACE = "face"
+    COUNT = "count"
+
+
+# Which windows make sense for which scope.
+WINDOWS: dict[Scope, tuple[Window, ...]] = {
+    Scope.GESTURE: (Window.EACH, Window.DAY, Window.WEEK, Window.MONTH, Window.ROLLING),
+    Scope.INTERACTION: (Window.INTERACTION,),
+    **dict.fromkeys(
+        (Scope.CUSTOMER, Scope.HOUSEHOLD, Scope.AGENT, Scope.TEAM, Scope.POOL),
+        (Window.DAY, Window.WEEK, Window.MONTH, Window.ROLLING),
+    ),
+}
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one role may give on its own. All amounts in one currency; landing exactly on one is allowed."""
-
-    role: str
-    per_gesture: Money
-    per_interaction: Money
-    per_customer: Money  # within customer_days, by all agents together
-    customer_days: int  # rolling
-    per_agent_day: Money  # from local midnight
-    hold_minutes: int = 15
-    id: int = 0  # of the limit set these come from
-    version: int = 0
-
-    @property
-    def currency(self) -> str:
-        return self.per_gesture.currency
-
-    @property
-    def generosity(self) -> tuple[int, int, int, int, int]:
-        """What makes one set more generous than another: the widest cap first, a shorter memory last."""
-        return (
-            self.per_agent_day.minor,
-            self.per_customer.minor,
-            self.per_interaction.minor,
-            self.per_gesture.minor,
-            -self.customer_days,
-        )
-
-
-@dataclass(frozen=True)
-class Booking:
-    """A gesture that counts: held, granted or done. Held ones may come back."""
-
-    at: datetime
-    cost: Money
-    is_held: bool = False
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What counts against each subject now, in the limits' currency.
-
-    `interaction` and `agent_day` are sums; `customer` are the single bookings within the rolling days,
-    because only they tell when something frees up. The `held` parts are included in the sums.
-    """
-
-    interaction: Money
-    agent_day: Money
-    customer: tuple[Booking, ...] = ()
-    interaction_held: int = 0  # minor units
-    agent_day_held: int = 0
-
-    @classmethod
-    def none(cls, currency: str) -> Usage:
-        return cls(Money.zero(currency), Money.zero(currency))
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A limit that a gesture would break. `frees_at` is when it would fit at the latest; None: not by waiting."""
+class Limit:
+    """One cap, inclusive. `cap` is minor units of the policy's currency, or a number of gestures."""
 
     scope: Scope
-    cap: Money
-    used: Money
-    left: Money
-    frees_at: datetime | None = None
-    held: Money | None = None  # the part of `used` that is only offered so far
+    measure: Measure
+    window: Window
+    cap: int
+    days: int = 0  # of a rolling window
+    overridable: bool = True  # an approver may allow more
 
 
 @dataclass(frozen=True)
-class Decision:
-    limits: Limits
-    failures: tuple[Failure, ...]
+class Who:
+    """Who has one of the roles and is in one of the teams (as far as any are named), or is named; not the excepted."""
+
+    roles: tuple[str, ...] = ()
+    teams: tuple[int, ...] = ()
+    agents: tuple[int, ...] = ()
+    except_agents: tuple[int, ...] = ()
+
+    def includes(self, agent_id: int, roles: frozenset[str], team_id: int | None) -> bool:
+        if agent_id in self.except_agents:
+            return False
+        if agent_id in self.agents:
+            return True
+        if not self.roles and not self.teams:
+            return not self.agents
+        return (not self.roles or bool(roles & set(self.roles))) and (not self.teams or team_id in self.teams)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which gestures: of these kinds, or these themselves; all when neither is named; never those left out."""
+
+    kinds: tuple[str, ...] = ()
+    gestures: tuple[int, ...] = ()
+    without: tuple[int, ...] = ()
+    cash_like: bool | None = None  # only those that are as good as money, or only the others
+
+    def includes(self, gesture_id: int, kind: str, *, cash_like: bool) -> bool:
+        if gesture_id in self.without or (self.cash_like is not None and self.cash_like != cash_like):
+            return False
+        return (not self.kinds and not self.gestures) or kind in self.kinds or gesture_id in self.gestures
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who may allow more, and how far."""
+
+    roles: tuple[str, ...] = ("supervisor",)
+    minutes: int = 5  # a request lives
+    most_over_percent: int = 100  # of the limit that is exceeded
+    second_over_minor: int | None = None  # from this cost on two people must agree
+    budget_minor: int | None = None  # what one approver may allow a day, of cost
+
+
+@dataclass(frozen=True)
+class Body:
+    """The content of a policy version; its hash is what was simulated and what is published."""
+
+    currency: str
+    zone: str  # IANA: where calendar windows begin
+    week_start: int = 0  # 0 is Monday
+    priority: int = 100  # the highest of the matching grant policies authorises
+    who: Who = Who()
+    channels: tuple[str, ...] = ()  # any when empty
+    customers: Rule = EVERYBODY
+    interaction: Rule = EVERYBODY
+    gestures: Choice = Choice()
+    limits: tuple[Limit, ...] = ()
+    approval: Approval = Approval()
+    hold_minutes: int = 15
+    reason_codes: tuple[str, ...] = ()  # one must be named when there are any
+    note_over_minor: int | None = None  # above this cost a note says why
 
     @property
-    def is_allowed(self) -> bool:
-        return not self.failures
+    def zone_info(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
 
 
-def most_generous(sets: Iterable[Limits]) -> Limits | None:
-    """The limits of somebody with several roles: the most generous set as a whole, never a mixture."""
-    return max(sets, key=lambda limits: (limits.generosity, limits.role), default=None)
+@dataclass(frozen=True)
+class Policy:
+    """A version as it is in force."""
+
+    id: int
+    version_id: int
+    kind: Kind
+    name: str
+    body: Body = field(repr=False)
 
 
-def decide(cost: Money, limits: Limits, usage: Usage, *, now: datetime, zone: ZoneInfo) -> Decision:
-    """Hold `cost` against every limit and report all that it would break.
-
-    Raises ValueError when the cost is in another currency than the limits.
-    """
-    standings = standing(limits, usage, now=now)
-    failures = (
-        Failure(scope, cap, used, left(cap, used), frees_at(scope, cost, limits, usage, now=now, zone=zone), held)
-        for scope, cap, used, held in standings
-        if used + cost > cap
-    )
-    return Decision(limits, tuple(failures))
-
-
-def room(limits: Limits, usage: Usage, *, now: datetime) -> Money:
-    """The dearest single gesture that every limit still allows."""
-    return min(left(cap, used) for _, cap, used, _ in standing(limits, usage, now=now))
-
-
-def left(cap: Money, used: Money) -> Money:
-    """What remains of a cap; nothing when it was lowered below what is used already."""
-    return max(cap - used, Money.zero(cap.currency))
-
-
-def standing(limits: Limits, usage: Usage, *, now: datetime) -> list[tuple[Scope, Money, Money, Money]]:
-    """Each limit as (scope, cap, used, held part of it)."""
-    currency = limits.currency
-    recent = within(usage.customer, limits.customer_days, now=now)
-    return [
-        (Scope.GESTURE, limits.per_gesture, Money.zero(currency), Money.zero(currency)),
-        (Scope.INTERACTION, limits.per_interaction, usage.interaction, Money(usage.interaction_held, currency)),
-        (
-            Scope.CUSTOMER,
-            limits.per_customer,
-            total(recent, currency),
-            total([booking for booking in recent if booking.is_held], currency),
-        ),
-        (Scope.AGENT_DAY, limits.per_agent_day, usage.agent_day, Money(usage.agent_day_held, currency)),
-    ]
-
-
-def total(bookings: Iterable[Booking], currency: str) -> Money:
-    return sum((booking.cost for booking in bookings), Money.zero(currency))
-
-
-def within(bookings: Sequence[Booking], days: int, *, now: datetime) -> list[Booking]:
-    """Those in the rolling window (now - days, now]: exactly `days` ago is out. A day here is 24 hours."""
-    return [booking for booking in bookings if booking.at > window_start(now, days)]
-
-
-def window_start(now: datetime, days: int) -> datetime:
-    return now - timedelta(days=days)
-
-
-def day_window(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The local day that `now` falls in: its midnight and the next one, in UTC; 23 or 25 hours when clocks change."""
-    today = now.astimezone(zone).date()
-    start, end = (datetime.combine(day, time.min, zone) for day in (today, today + timedelta(days=1)))
-    return start.astimezone(UTC), end.astimezone(UTC)
-
-
-def frees_at(
-    scope: Scope, cost: Money, limits: Limits, usage: Usage, *, now: datetime, zone: ZoneInfo
-) -> datetime | None:
-    """When `cost` would fit into the limit again if nothing else is given; None if waiting does not help."""
-    if scope is Scope.AGENT_DAY and cost <= limits.per_agent_day:
-        return day_window(now, zone)[1]
-    if scope is Scope.CUSTOMER and cost <= limits.per_customer:
-        return customer_frees_at(cost, limits, usage, now=now)
-    return None
-
-
-def customer_frees_at(cost: Money, limits: Limits, usage: Usage, *, now: datetime) -> datetime:
-    recent = sorted(within(usage.customer, limits.customer_days, now=now), key=lambda booking: booking.at)
-    used, leaves = total(recent, limits.currency), now
-    for booking in recent:
-        if used + cost <= limits.per_customer:
-            break
-        used, leaves = used - booking.cost, booking.at + timedelta(days=limits.customer_days)
-    return leaves
-
-
-def contradictions(limits: Limits) -> dict[str, str]:
-    """What makes no sense in a set of limits, as a sentence for each field that should change."""
-    amounts = {
-        "per_gesture": ("a gesture", limits.per_gesture),
-        "per_interaction": ("a conversation", limits.per_interaction),
-        "per_customer": ("a customer", limits.per_customer),
-        "per_agent_day": ("a day", limits.per_agent_day),
+def body_json(body: Body) -> dict[str, Any]:
+    """As it is stored, sent and compared."""
+    return {
+        "currency": body.currency,
+        "zone": body.zone,
+        "week_start": body.week_start,
+        "priority": body.priority,
+        "who": {name: list(getattr(body.who, name)) for name in ("roles", "teams", "agents", "except_agents")},
+        "channels": list(body.channels),
+        "customers": as_json(body.customers),
+        "interaction": as_json(body.interaction),
+        "gestures": {
+            "kinds": list(body.gestures.kinds),
+            "gestures": list(body.gestures.gestures),
+            "without": list(body.gestures.without),
+            "cash_like": body.gestures.cash_like,
+        },
+        "limits": [
+            {
+                "scope": limit.scope.value,
+                "measure": limit.measure.value,
+                "window": limit.window.value,
+                "cap": limit.cap,
+                "days": limit.days,
+                "overridable": limit.overridable,
+            }
+            for limit in body.limits
+        ],
+        "approval": {
+            "roles": list(body.approval.roles),
+            "minutes": body.approval.minutes,
+            "most_over_percent": body.approval.most_over_percent,
+            "second_over_minor": body.approval.second_over_minor,
+            "budget_minor": body.approval.budget_minor,
+        },
+        "hold_minutes": body.hold_minutes,
+        "reason_codes": list(body.reason_codes),
+        "note_over_minor": body.note_over_minor,
     }
-    found: dict[str, str] = {}
-    for narrow, wide in (
-        ("per_gesture", "per_interaction"),
-        ("per_interaction", "per_customer"),
-        ("per_interaction", "per_agent_day"),
-        ("per_gesture", "per_customer"),
-        ("per_gesture", "per_agent_day"),
-    ):
-        (one, low), (many, high) = amounts[narrow], amounts[wide]
-        if low > high:
-            found.setdefault(
-                narrow, f"The limit for {one} is larger than the one for {many}, so it could never be reached."
+
+
+def body_hash(data: Mapping[str, Any]) -> str:
+    """Of `body_json`: sha256 over canonical JSON, in hexadecimal."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interaction: Mapping[str, Field]) -> Body:
+    """A body from stored JSON. Raises RuleError, KeyError or ValueError for what `body_json` never wrote."""
+    who, choice, approval = data["who"], data["gestures"], data["approval"]
+    return Body(
+        currency=data["currency"],
+        zone=data["zone"],
+        week_start=data["week_start"],
+        priority=data["priority"],
+        who=Who(tuple(who["roles"]), tuple(who["teams"]), tuple(who["agents"]), tuple(who["except_agents"])),
+        channels=tuple(data["channels"]),
+        customers=read_rule(data["customers"], customer),
+        interaction=read_rule(data["interaction"], interaction),
+        gestures=Choice(
+            tuple(choice["kinds"]), tuple(choice["gestures"]), tuple(choice["without"]), choice["cash_like"]
+        ),
+        limits=tuple(
+            Limit(
+                Scope(one["scope"]),
+                Measure(one["measure"]),
+                Window(one["window"]),
+                one["cap"],
+                one["days"],
+                one["overridable"],
             )
-    for name, (_, amount) in amounts.items():
-        if not 0 <= amount.minor <= LARGEST:
-            found[name] = "This amount is too large to be meant. Check the number of digits."
-    return found
+            for one in data["limits"]
+        ),
+        approval=Approval(
+            tuple(approval["roles"]),
+            approval["minutes"],
+            approval["most_over_percent"],
+            approval["second_over_minor"],
+            approval["budget_minor"],
+        ),
+        hold_minutes=data["hold_minutes"],
+        reason_codes=tuple(data["reason_codes"]),
+        note_over_minor=data["note_over_minor"],
+    )

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, time
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from statistics import median_high
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from flask import current_app
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from console.customers.models import Customer, Order, OrderLine, OrderStatus, Product
 from console.customers.queries import boundaries_for, preferences_for, signals_for
 from console.db import db
-from console.empowerment.limits import limits_of_agent
-from console.empowerment.policy import Limits, Usage, left, room
+from console.empowerment.deciding import Decision, Standing, room
+from console.empowerment.kinds import Occasion
+from console.empowerment.policy import Measure, Scope
+from console.empowerment.windows import Window
+from console.gestures.authority import authority, giver
 from console.gestures.catalogue import on_offer
-from console.gestures.kinds import Occasion
-from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, Suggestion
-from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation
-from console.gestures.suggesting import MODEL, suggest, suits_the_moment
-from console.gestures.usage import usage_of
+from console.gestures.conditions import unavailable
+from console.gestures.learning import reordered
+from console.gestures.learning_models import Suggestion
+from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry
+from console.gestures.outcomes import beliefs, gesture_settings
+from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation, Suggested
+from console.gestures.suggesting import suggest, suits_the_moment
+from console.gestures.weights import LEARNED, LONG_STANDING, MODEL, SHOWN
 from console.interactions.handling import live_with
-from console.money import Money
+from console.money import LARGEST, Money
 from console.web import zone
 
 REMEMBERED = 30  # past gestures that a suggestion looks back on
 PURCHASES = 10  # lines of orders that say what suits somebody
+SAME_LIST = timedelta(hours=8)
 REFUSED = (EntryState.VOIDED, EntryState.EXPIRED, EntryState.REVERSED)
 
 
@@ -35,20 +46,29 @@ class Counsel:
     """The agent's authority over one customer, what to suggest, and everything else on offer."""
 
     advice: Advice
-    limits: Limits | None
-    usage: Usage | None
-    room: Money
+    stage: str  # the customer's, in their life with the shop
+    has_policy: bool  # whether any policy lets them give at all
+    day: Standing | None  # of what the agent may give today, by cost
+    room: Money  # the dearest that fits now
     versions: dict[int, GestureVersion]  # by id, in the catalogue's order
+    decisions: dict[int, Decision]  # by version
     interaction_id: int | None  # the one going on
     fitting: list[GestureVersion]  # nothing speaks against them now, however weakly they suit
 
     @property
+    def cap_today(self) -> Money:
+        return self.money(self.day.limit.cap if self.day else 0)
+
+    @property
     def left_today(self) -> Money:
-        return left(self.limits.per_agent_day, self.usage.agent_day) if self.limits and self.usage else self.room
+        return self.money(self.day.left if self.day else 0)
 
     @property
     def held_today(self) -> Money:
-        return Money(self.usage.agent_day_held if self.usage else 0, self.room.currency)
+        return self.money(self.day.held if self.day else 0)
+
+    def money(self, minor: int) -> Money:
+        return Money(minor, self.room.currency)
 
     @property
     def others(self) -> list[GestureVersion]:
@@ -57,35 +77,116 @@ class Counsel:
 
 
 def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> Counsel:
-    """Everything the panel tells an agent who may give. `currency` is used while no limits are set."""
+    """Everything the panel tells an agent who may give, about what is priced in `currency`."""
     interaction = live_with(customer.id, agent_id)
-    limits = limits_of_agent(agent_id)
-    usage, space = None, Money.zero(currency)
-    if limits:
-        usage = usage_of(
-            limits,
-            agent_id=agent_id,
-            customer_id=customer.id,
-            interaction_id=interaction.id if interaction else None,
-            now=now,
-        )
-        space = room(limits, usage, now=now)
-    versions = list(db.session.scalars(on_offer(space.currency)))
+    versions = [one for one in db.session.scalars(on_offer(currency)) if unavailable(one, now) is None]
+    signals = signals_for(customer.id, now)
+    occasion = Occasion.RECOVERY if any(signal.is_failure for signal in signals) else Occasion.DELIGHT
+    gestures = tuple(version.gesture_id for version in versions)
+    mine = authority(giver(agent_id), customer, interaction, occasion, gestures, now)
+    decisions = {version.id: mine.over(version) for version in versions}
+    space = Money(max((space_of(one) for one in decisions.values()), default=0), currency)
     situation = Situation(
         called=customer.called,
         now=now,
         local_time=clock_of(customer, now),
         room=space,
-        typical=typical_cost(versions, space.currency),
-        signals=signals_for(customer.id, now),
+        typical=typical_cost(versions, currency),
+        signals=signals,
         likings=[*likings_of(customer.id), *bought(customer.id)],
         refusals=[Refused(row.kind, row.text, row.after, row.id) for row in boundaries_for(customer.id)],
-        history=history_of(customer.id, now),
+        history=(history := history_of(customer.id, now)),
+        scarcity=scarcity(day_of(decisions.values()), now),
+        is_overlooked=not history and is_of_long_standing(mine.customer.get("customer_since"), now),
     )
-    advice = suggest([as_candidate(version) for version in versions], situation)
-    fitting = [version for version in versions if suits_the_moment(as_candidate(version), situation)]
-    by_id = {version.id: version for version in versions}
-    return Counsel(advice, limits, usage, space, by_id, interaction.id if interaction else None, fitting)
+    allowed = [version for version in versions if decisions[version.id].is_allowed]
+    askable = [version for version in versions if decisions[version.id].may_ask]
+    advice = suggest([as_candidate(version) for version in allowed], situation)
+    advice = with_what_may_be_asked(advice, [as_candidate(version) for version in askable], situation)
+    stage = str(mine.customer.get("stage") or "")
+    return Counsel(
+        advice=shown_now(advice, customer.id, stage, now),
+        stage=stage,
+        has_policy=any(one.policy for one in decisions.values()),
+        day=day_of(decisions.values()),
+        room=space,
+        versions={version.id: version for version in versions},
+        decisions=decisions,
+        interaction_id=interaction.id if interaction else None,
+        fitting=[version for version in allowed if suits_the_moment(as_candidate(version), situation)],
+    )
+
+
+def with_what_may_be_asked(advice: Advice, askable: list[Candidate], situation: Situation) -> Advice:
+    """Where little can be suggested inside the limits, what an approver could allow comes after it, of other kinds."""
+    missing = SHOWN - len(advice.items)
+    if not askable or not missing or advice.silence not in (None, Silence.NOTHING_FITS):
+        return advice
+    kinds = {item.candidate.kind for item in advice.items}
+    others = [one for one in askable if one.kind not in kinds]
+    more = suggest(others, replace(situation, room=Money(LARGEST, situation.room.currency))).items[:missing]
+    if not more:
+        return advice
+    items = (*advice.items, *(replace(item, needs_approval=True) for item in more))
+    return replace(advice, items=items, silence=None, sentence="")
+
+
+def shown_now(advice: Advice, customer_id: int, stage: str, now: datetime) -> Advice:
+    """The list as learning orders it; nothing for customers whom the lot keeps out this week, after no failure."""
+    settings = gesture_settings()
+    if advice.items and advice.occasion is Occasion.DELIGHT and held_out(customer_id, now, settings.hold_out_percent):
+        sentence = "No gesture needed; a sincere thank-you fits."
+        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=sentence)
+    if settings.rules_only:
+        return advice
+    seed = seed_of(customer_id, now)
+    return replace(advice, items=reordered(advice.items, beliefs(now), advice.occasion, stage, seed))
+
+
+def held_out(customer_id: int, now: datetime, percent: int) -> bool:
+    """Drawn by lot for each customer and week, so that a reload changes nothing and nobody can know it before."""
+    secret: str = current_app.config["SECRET_KEY"]
+    week = now.isocalendar()
+    digest = hashlib.sha256(f"{secret}:hold-out:{customer_id}:{week.year}-{week.week}".encode()).digest()
+    return int.from_bytes(digest[:4]) % 100 < percent
+
+
+def seed_of(customer_id: int, now: datetime) -> int:
+    """The same list all day."""
+    return customer_id * 1000 + now.timetuple().tm_yday
+
+
+def scarcity(day: Standing | None, now: datetime) -> float:
+    """How far the agent's budget of the day is ahead of a working day, 8 to 18 o'clock: 0 to 1."""
+    if day is None or not day.limit.cap:
+        return 0.0
+    clock = now.astimezone(zone())
+    elapsed = min(max((clock.hour + clock.minute / 60 - 8) / 10, 0.0), 1.0)
+    return max(min(day.used / day.limit.cap, 1.0) - elapsed, 0.0)
+
+
+def is_of_long_standing(since: object, now: datetime) -> bool:
+    return isinstance(since, datetime) and now - since >= LONG_STANDING
+
+
+def space_of(decision: Decision) -> int:
+    """The cost (minor units) that this authority still reaches; nothing without one."""
+    if decision.policy is None:
+        return 0
+    space = room(decision.standings)
+    return LARGEST if space is None else space
+
+
+def day_of(decisions: Iterable[Decision]) -> Standing | None:
+    """How an agent's day stands, by cost: the tightest of the policies that authorise something."""
+    found = (
+        one
+        for decision in decisions
+        if decision.policy
+        for one in decision.standings
+        if (one.limit.scope, one.limit.measure, one.limit.window) == (Scope.AGENT, Measure.COST, Window.DAY)
+    )
+    return min(found, key=lambda one: one.left, default=None)
 
 
 def occasion_now(customer_id: int, now: datetime) -> Occasion:
@@ -95,23 +196,58 @@ def occasion_now(customer_id: int, now: datetime) -> Occasion:
 
 
 def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime) -> Suggestion:
-    """Write down a list as it is shown, an empty one too, so that it can be learned from."""
+    """Write down a list as it is shown, an empty one too, so that it can be learned from; once, however often it loads.
+
+    Every item says by which parts it scored and the chance with which it stands in its place.
+    """
     advice = found.advice
+    items = [as_logged(item) for item in advice.items]
+    last = db.session.scalars(
+        select(Suggestion)
+        .where(
+            Suggestion.customer_id == customer_id,
+            Suggestion.shown_at > now - SAME_LIST,
+            Suggestion.agent_id == agent_id,
+        )
+        .order_by(Suggestion.shown_at.desc(), Suggestion.id.desc())
+        .limit(1)
+    ).first()
+    silence = advice.silence or ""
+    if last and (last.items, last.silence, last.interaction_id) == (items, silence, found.interaction_id):
+        return last
     row = Suggestion(
         shown_at=now,
         customer_id=customer_id,
         interaction_id=found.interaction_id,
         agent_id=agent_id,
         occasion=advice.occasion,
-        model=MODEL,
-        silence=advice.silence or "",
-        items=[
-            {"gesture_version": item.candidate.version_id, "score": item.score, "propensity": item.propensity}
-            for item in advice.items
+        model=MODEL if all(item.propensity == 1 for item in advice.items) else LEARNED,
+        silence=silence,
+        items=items,
+        considered=[
+            {"gesture_version": version_id, "allowed": decision.is_allowed, "may_ask": decision.may_ask}
+            for version_id, decision in found.decisions.items()
         ],
+        features={"stage": found.stage, "room": found.room.minor, "currency": found.room.currency},
+        seed=seed_of(customer_id, now),
+        held_out=advice.silence is Silence.HELD_OUT,
     )
     db.session.add(row)
+    db.session.flush()
     return row
+
+
+def as_logged(item: Suggested) -> dict[str, Any]:
+    return {
+        "gesture_version": item.candidate.version_id,
+        "gesture": item.candidate.gesture_id,
+        "kind": item.candidate.kind.value,
+        "cost": item.candidate.cost.minor,
+        "score": item.score,
+        "parts": item.parts,
+        "propensity": item.propensity,
+        "needs_approval": item.needs_approval,
+    }
 
 
 def alternative(cost: Money, found: Counsel) -> GestureVersion | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.exc import IntegrityError
@@ -13,13 +13,23 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from console.auth.models import User
 from console.db import db
+from console.empowerment.kinds import GestureKind, Occasion
 from console.errors import DomainError, Stale
 from console.events import Topic, record_event
-from console.gestures.kinds import GestureKind, Occasion
-from console.gestures.models import Gesture, GestureVersion
+from console.gestures.models import Fulfilling, Gesture, GestureVersion
 from console.money import LARGEST, Money
 
 PAGE = 50
+# What must be known to give it, and what makes somebody refuse it.
+NEEDS = {"order": "An order", "address": "An address", "consent": "Their consent to marketing"}
+SENSITIVE = {
+    "alcohol": "Alcohol",
+    "food": "Food",
+    "nuts": "Nuts",
+    "scented": "Scented",
+    "health": "About health",
+    "religious": "Religious",
+}
 OFFERABLE = 200  # more than a person can choose from
 HISTORY = 50
 
@@ -37,6 +47,14 @@ class Sheet:
     tax: Money
     occasions: tuple[Occasion, ...]
     suits: tuple[str, ...]
+    fulfilment: Fulfilling = Fulfilling.MANUAL
+    cash_like: bool = False
+    needs: tuple[str, ...] = ()  # of NEEDS
+    sensitive: tuple[str, ...] = ()  # of SENSITIVE
+    least: Money | None = None  # the agent chooses an amount from here up to the cost, in steps
+    step: Money | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None  # the last day
 
 
 def is_newest() -> ColumnElement[bool]:
@@ -108,6 +126,14 @@ def set_active(gesture_id: int, active: bool, *, actor_id: int, now: datetime) -
     record_event(kind, Topic.GESTURE, subject=gesture, actor_id=actor_id, at=now)
 
 
+def set_stock(gesture_id: int, stock: int | None, *, actor_id: int, now: datetime) -> None:
+    """How many there are from now on; None: as many as you like. What is held or granted later counts against it."""
+    gesture = db.session.get_one(Gesture, gesture_id)
+    gesture.stock, gesture.stock_at = stock, now if stock is not None else None
+    data = {"stock": stock}
+    record_event("gesture.stocked", Topic.GESTURE, subject=gesture, actor_id=actor_id, at=now, data=data)
+
+
 def add_version(gesture_id: int, number: int, sheet: Sheet, actor_id: int, now: datetime) -> GestureVersion:
     version = GestureVersion(
         gesture_id=gesture_id,
@@ -122,6 +148,14 @@ def add_version(gesture_id: int, number: int, sheet: Sheet, actor_id: int, now: 
         tax_minor=sheet.tax.minor,
         occasions=[occasion.value for occasion in sheet.occasions],
         suits=list(sheet.suits),
+        fulfilment=sheet.fulfilment,
+        cash_like=sheet.cash_like,
+        needs=list(sheet.needs),
+        sensitive=list(sheet.sensitive),
+        least_minor=sheet.least.minor if sheet.least else None,
+        step_minor=sheet.step.minor if sheet.step else None,
+        valid_from=sheet.valid_from,
+        valid_to=sheet.valid_to,
         created_at=now,
         created_by_id=actor_id,
     )
@@ -147,12 +181,26 @@ def as_sheet(version: GestureVersion) -> Sheet:
         tax=version.tax,
         occasions=tuple(Occasion(value) for value in version.occasions),
         suits=tuple(version.suits),
+        fulfilment=version.fulfilment,
+        cash_like=version.cash_like,
+        needs=tuple(version.needs),
+        sensitive=tuple(version.sensitive),
+        least=None if version.least_minor is None else Money(version.least_minor, version.currency),
+        step=None if version.step_minor is None else Money(version.step_minor, version.currency),
+        valid_from=version.valid_from,
+        valid_to=version.valid_to,
     )
 
 
 def check(sheet: Sheet) -> None:
     if any(amount.minor > LARGEST for amount in (sheet.cost, sheet.face, sheet.perceived, sheet.tax)):
         raise DomainError("An amount is too large to be meant. Check the number of digits.")
+    if sheet.least is not None and sheet.least > sheet.cost:
+        raise DomainError("The smallest amount is larger than the cost, so nothing could be chosen. Lower it.")
+    if sheet.least is not None and not sheet.step:
+        raise DomainError("Say in which steps the amount may be chosen, for instance 1.00.")
+    if sheet.valid_from and sheet.valid_to and sheet.valid_from > sheet.valid_to:
+        raise DomainError("The first day is after the last one. Change one of them.")
 
 
 def free_code(name: str) -> str:

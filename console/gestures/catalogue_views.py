@@ -8,14 +8,13 @@ from flask_login import current_user
 
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
-from console.empowerment.forms import currency_symbol
+from console.empowerment.kinds import GestureKind
 from console.errors import DomainError, Stale
-from console.gestures import catalogue
+from console.gestures import catalogue, fulfilment
 from console.gestures.blueprint import bp
-from console.gestures.forms import GestureForm
-from console.gestures.kinds import GestureKind
-from console.gestures.models import Gesture, GestureVersion
-from console.web import LARGEST_ID, render_page_or_partial
+from console.gestures.forms import CodesForm, GestureForm, StockForm
+from console.gestures.models import Fulfilling, Gesture, GestureVersion
+from console.web import LARGEST_ID, currency_symbol, render_page_or_partial
 
 
 @bp.get("/gestures")
@@ -32,7 +31,7 @@ def index() -> ResponseReturnValue:
         "gestures/index.html",
         "gestures/_catalogue.html",
         versions=rows[: catalogue.PAGE],
-        active=active,
+        on_offer=active,
         more=url_for("gestures.index", after=more, show=show) if more else None,
     )
 
@@ -65,10 +64,7 @@ def add() -> ResponseReturnValue:
 @requires(Permission.SEE_GESTURES)
 def history(gesture_id: int) -> ResponseReturnValue:
     versions = versions_or_404(gesture_id)
-    pairs = list(zip(versions, [*versions[1:], None], strict=True))
-    return render_page_or_partial(
-        "gestures/history.html", "gestures/_history.html", gesture=versions[0].gesture, latest=versions[0], pairs=pairs
-    )
+    return show_history(gesture_id, StockForm(formdata=None, stock=versions[0].gesture.stock), CodesForm(formdata=None))
 
 
 @bp.get("/gestures/<int:gesture_id>/versions")
@@ -113,6 +109,53 @@ def activation(gesture_id: int) -> ResponseReturnValue:
     db.session.commit()
     flash("On offer again." if active else "No longer on offer. What is offered already is honoured.", "good")
     return redirect(url_for("gestures.history", gesture_id=gesture_id), code=303)
+
+
+@bp.post("/gestures/<int:gesture_id>/stock")
+@requires(Permission.EDIT_CATALOGUE)
+def stock(gesture_id: int) -> ResponseReturnValue:
+    versions_or_404(gesture_id)
+    form = StockForm()
+    if not form.validate_on_submit():
+        return show_history(gesture_id, form, CodesForm(formdata=None), 422)
+    catalogue.set_stock(gesture_id, form.stock.data, actor_id=current_user.id, now=utc_now())
+    db.session.commit()
+    told = "No end of them now." if form.stock.data is None else f"There are {form.stock.data:,} from now on."
+    flash(told, "good")
+    return redirect(url_for("gestures.history", gesture_id=gesture_id), code=303)
+
+
+@bp.post("/gestures/<int:gesture_id>/codes")
+@requires(Permission.EDIT_CATALOGUE)
+def codes(gesture_id: int) -> ResponseReturnValue:
+    gesture = versions_or_404(gesture_id)[0].gesture
+    form = CodesForm()
+    if not form.validate_on_submit():
+        return show_history(gesture_id, StockForm(formdata=None, stock=gesture.stock), form, 422)
+    try:
+        added = fulfilment.add_codes(gesture_id, form.codes.data or "", actor_id=current_user.id, now=utc_now())
+    except DomainError as problem:
+        form.form_errors.append(str(problem))
+        return show_history(gesture_id, StockForm(formdata=None, stock=gesture.stock), form, 422)
+    db.session.commit()
+    flash(f"Codes added: {added:,}.", "good")
+    return redirect(url_for("gestures.history", gesture_id=gesture_id), code=303)
+
+
+def show_history(gesture_id: int, stock: StockForm, codes: CodesForm, status: int = 200) -> Response:
+    versions = versions_or_404(gesture_id)
+    latest = versions[0]
+    return render_page_or_partial(
+        "gestures/history.html",
+        "gestures/_history.html",
+        status,
+        gesture=latest.gesture,
+        latest=latest,
+        pairs=list(zip(versions, [*versions[1:], None], strict=True)),
+        stock=stock,
+        codes=codes,
+        codes_left=fulfilment.codes_left(gesture_id) if latest.fulfilment is Fulfilling.VOUCHER else None,
+    )
 
 
 def show_form(

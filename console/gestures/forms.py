@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DateField,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
-from console.empowerment.forms import AmountField, stripped
-from console.gestures.catalogue import Sheet
-from console.gestures.kinds import GestureKind, Occasion
-from console.gestures.models import EntryState, GestureVersion
+from console.empowerment.kinds import GestureKind, Occasion
+from console.gestures.catalogue import NEEDS, SENSITIVE, Sheet
+from console.gestures.models import EntryState, Fulfilling, GestureVersion
+from console.money import Money
 from console.web import LARGEST_ID
+
+
+def stripped(text: str | None) -> str:
+    return (text or "").replace("\0", "").strip()
+
+
+class AmountField(StringField):
+    """`.data` is the text as typed, `.amount` the Money once validated."""
+
+    amount: Money
+
+    def pre_validate(self, form: Any) -> None:
+        if self.flags.optional and not (self.data or "").strip():
+            return
+        try:
+            self.amount = Money.parse(self.data or "", current_app.config["DEFAULT_CURRENCY"])
+        except ValueError:
+            raise ValidationError("Enter an amount, such as 12.50") from None
+
+
+def many(label: str, options: Mapping[str, str]) -> SelectMultipleField:
+    """Any number of check boxes."""
+    return SelectMultipleField(
+        label,
+        choices=[SelectChoice(value, text) for value, text in options.items()],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
 
 
 class OfferForm(FlaskForm):
@@ -21,6 +62,9 @@ class OfferForm(FlaskForm):
     version = IntegerField("Gesture", [InputRequired("Pick a gesture"), NumberRange(1, LARGEST_ID, "Pick a gesture")])
     key = StringField("Key", [InputRequired(), Regexp(r"[0-9a-f-]{16,64}\Z", message="Reload the page")])
     reason = StringField("Why", [Length(max=300, message="Say it in at most 300 characters")], filters=[stripped])
+    reason_code = StringField("Reason", [Length(max=40, message="Pick one of the reasons")], filters=[stripped])
+    cost = AmountField("Amount", [Optional()])
+    suggestion = IntegerField("List", [Optional(), NumberRange(1, LARGEST_ID)])
 
 
 class ReversalForm(FlaskForm):
@@ -63,14 +107,20 @@ class GestureForm(FlaskForm):
     face = AmountField("Face value")
     perceived = AmountField("Worth to the customer")
     tax = AmountField("Tax value")
-    occasions = SelectMultipleField(
-        "Fits",
-        [InputRequired("Say when it fits: after a failure, for no reason, or both")],
-        choices=[SelectChoice(occasion.value, occasion.label) for occasion in Occasion],
-        widget=ListWidget(prefix_label=False),
-        option_widget=CheckboxInput(),
-    )
+    occasions = many("Fits", {occasion.value: occasion.label for occasion in Occasion})
     suits = StringField("Suits", [Length(max=600, message="At most 600 characters")], filters=[stripped])
+    fulfilment = SelectField("How it comes about", choices=[SelectChoice(way.value, way.label) for way in Fulfilling])
+    cash_like = BooleanField("As good as money")
+    needs = many("Can only be given when we have", NEEDS)
+    sensitive = many("Some people refuse it, because it is", SENSITIVE)
+    least = AmountField("Smallest amount", [Optional()])
+    step = AmountField("In steps of", [Optional()])
+    valid_from = DateField("On offer from", [Optional()])
+    valid_to = DateField("Until", [Optional()])
+
+    def validate_occasions(self, field: SelectMultipleField) -> None:
+        if not field.data:
+            raise ValidationError("Say when it fits: after a failure, for no reason, or both")
 
     def sheet(self) -> Sheet:
         words = (word.strip() for word in (self.suits.data or "").split(","))
@@ -84,6 +134,14 @@ class GestureForm(FlaskForm):
             tax=self.tax.amount,
             occasions=tuple(Occasion(value) for value in self.occasions.data or ()),
             suits=tuple(dict.fromkeys(word[:60] for word in words if word)),
+            fulfilment=Fulfilling(self.fulfilment.data),
+            cash_like=bool(self.cash_like.data),
+            needs=tuple(self.needs.data or ()),
+            sensitive=tuple(self.sensitive.data or ()),
+            least=self.least.amount if self.least.data else None,
+            step=self.step.amount if self.step.data else None,
+            valid_from=self.valid_from.data,
+            valid_to=self.valid_to.data,
         )
 
     @classmethod
@@ -102,4 +160,26 @@ class GestureForm(FlaskForm):
             tax=version.tax.plain(),
             occasions=version.occasions,
             suits=", ".join(version.suits),
+            fulfilment=version.fulfilment.value,
+            cash_like=version.cash_like,
+            needs=version.needs,
+            sensitive=version.sensitive,
+            least=plain(version.least_minor, version.currency),
+            step=plain(version.step_minor, version.currency),
+            valid_from=version.valid_from,
+            valid_to=version.valid_to,
         )
+
+
+def plain(minor: int | None, currency: str) -> str:
+    return "" if minor is None else Money(minor, currency).plain()
+
+
+class StockForm(FlaskForm):
+    stock = IntegerField(
+        "How many there are", [Optional(), NumberRange(0, 1_000_000, "Enter a whole number, or nothing for no end")]
+    )
+
+
+class CodesForm(FlaskForm):
+    codes = TextAreaField("Codes, one a line", [DataRequired("Enter at least one code")], filters=[stripped])

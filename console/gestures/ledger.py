@@ -2,14 +2,12 @@
 
 An offer holds its cost until the customer says yes (grant) or no (decline), the agent takes it back (void), or
 time runs out (expire); a supervisor may reverse what was granted. Each is one transaction of its own that holds
-the locks of the agent, the customer and the interaction from before usage is read until the commit. Unlike all
-other domain functions these commit: the lock and the commit belong together.
+the locks of everybody whose limits it touches from before usage is read until the commit. Unlike all other domain
+functions these commit: the lock and the commit belong together.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,77 +16,45 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 
-from console.customers.queries import boundaries_for, broken_promises, open_complaints
+from console.customers.models import Customer
 from console.db import db
-from console.empowerment.limits import limits_of_agent
-from console.empowerment.policy import Failure, Limits, decide
-from console.errors import DomainError
+from console.empowerment.deciding import Decision, Suspended
+from console.empowerment.policies import keep_policies, live_and_coming, suspended
+from console.empowerment.policy import Limit, Policy
 from console.events import Topic, record_event
-from console.gestures.catalogue import in_force
-from console.gestures.kinds import Occasion
-from console.gestures.locking import lock, stamp, transaction
-from console.gestures.models import EntryState, GestureVersion, LedgerEntry, LedgerEvent
-from console.gestures.situation import Refused
-from console.gestures.suggesting import objection
-from console.gestures.usage import usage_of
-from console.interactions.handling import open_interaction
-from console.interactions.models import Channel, Interaction, InteractionState
+from console.gestures import fulfilment
+from console.gestures.authority import authority
+from console.gestures.conditions import respect_the_customer, version_on_offer
+from console.gestures.links import remember
+from console.gestures.locking import Busy, lock, stamp, transaction
+from console.gestures.models import SPENT, EntryState, GestureVersion, LedgerEntry, LedgerEvent
+from console.gestures.parties import Parties, interaction_for, lock_parties, subjects_of
+from console.gestures.refusals import KeyConflict, NoAuthority, NotOffered, OneOfOurs, OverLimit, WrongState
+from console.gestures.terms import Terms, amounts, must_name_amount
+from console.gestures.wording import advice, why_refused
 from console.money import Money
-from console.web import zone
 
+__all__ = [
+    "Busy", "KeyConflict", "NoAuthority", "NotOffered", "OverLimit", "Terms", "WrongState", "decline", "expire_due",
+    "fulfil", "grant", "hold_approved", "offer", "reverse", "try_again", "void",
+]  # fmt: skip
 EXPIRED_AT_ONCE = 200  # holds put to rest in one transaction
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What is asked for. Without an interaction it is the one going on with the customer, or a new one."""
-
-    agent_id: int
-    customer_id: int
-    gesture_version_id: int
-    occasion: Occasion  # found, not asked: it is no part of the digest
-    interaction_id: int | None = None
-    channel: Channel = Channel.PHONE
-    reason: str = ""
-
-    @property
-    def digest(self) -> str:
-        asked = [self.agent_id, self.customer_id, self.gesture_version_id, self.interaction_id, self.reason]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-
-
-class NotOffered(DomainError):
-    """The offer is refused for another reason than a limit; the text says which."""
-
-
-class OverLimit(DomainError):
-    """The offer would break limits: `failures` has every one, `cost` what was asked for, `limits` whose they are."""
-
-    def __init__(self, failures: tuple[Failure, ...], cost: Money, limits: Limits) -> None:
-        super().__init__(f"{cost} is more than is left of the limit for: " + ", ".join(f.scope for f in failures) + ".")
-        self.failures = failures
-        self.cost = cost
-        self.limits = limits
-
-
-class KeyConflict(DomainError):
-    """The same idempotency key came with other terms."""
-
-
-class WrongState(DomainError):
-    """The entry has moved on meanwhile; the text says where to."""
-
-
 def offer(terms: Terms, *, key: str, now: datetime) -> LedgerEntry:
-    """Hold a gesture for a customer if every limit allows it.
+    """Hold a gesture for a customer if a policy authorises it and every limit allows it.
 
     `key` (at most 64 characters) makes a retry harmless: the same key and terms return the first entry, other
-    terms raise KeyConflict. `now` is aware UTC. Raises OverLimit with every limit that failed, NotOffered when
-    the gesture or the customer's own boundaries forbid it, Busy when the database gave no lock in time.
+    terms raise KeyConflict. `now` is aware UTC. Raises OverLimit with every limit that failed, NoAuthority with what
+    no policy allows, NotOffered when the gesture, the conversation or the customer's own boundaries forbid it, Busy
+    when the database gave no lock in time.
     """
     try:
         with transaction():
             return hold(terms, key, now)
+    except OneOfOurs:
+        remember(terms.agent_id, terms.customer_id, now)
+        raise
     except IntegrityError:
         # Another subject's offer took the key between our look and our insert.
         if entry := booked_before(terms, key):
@@ -96,21 +62,50 @@ def offer(terms: Terms, *, key: str, now: datetime) -> LedgerEntry:
         raise
 
 
-def hold(terms: Terms, key: str, now: datetime) -> LedgerEntry:
-    subjects = {f"agent:{terms.agent_id}", f"customer:{terms.customer_id}"}
-    now = lock(subjects, now)
+@dataclass(frozen=True)
+class Approved:
+    """An approver's yes: which limits of the granting policy may be exceeded, and its version that was asked of."""
+
+    request_id: int
+    approver_id: int
+    policy_version_id: int
+    allowed: frozenset[Limit]
+
+
+def hold_approved(terms: Terms, approved: Approved, *, key: str, now: datetime) -> LedgerEntry:
+    """Hold what an approver allowed; call it inside `locking.transaction()`, before anything else is locked there.
+
+    It takes the locks of the offer and, in the same breath, the approver's ("agent:7"), so that what is summed of the
+    approver afterwards in the same transaction (a budget, their own authority) stays true until the commit. Only then
+    may the caller move its request from pending to approved; leaving the block commits both or neither. Everything is
+    decided afresh: guardrails and limits that are not overridable bind as ever, and so does every limit that is not in
+    `approved.allowed`, because it failed only since. `terms.interaction_id` must be given; the conversation may be
+    over by now. The same key and terms return the first entry, which is how a repeated yes is harmless.
+
+    Returns the held entry, its `approval_id` set. Raises OverLimit (its `decision` says what fails now), NoAuthority,
+    NotOffered, KeyConflict; WrongState when another policy version would authorise it than the one asked of; Busy.
+    Any of them rolls the caller's transaction back.
+    """
+    return hold(terms, key, now, approved)
+
+
+def hold(terms: Terms, key: str, now: datetime, approved: Approved | None = None) -> LedgerEntry:
+    parties, subjects, now = lock_parties(terms, now, *(approved.approver_id,) if approved else ())
     if entry := booked_before(terms, key):
         return entry
-    interaction = interaction_for(terms, now)
+    interaction = interaction_for(terms, now, may_be_over=approved is not None)
     talk = {f"interaction:{interaction.id}"}
     now = lock(talk, now)
-    subjects |= talk
-    stamp(subjects, now)
-    expire_among(now, agent_id=terms.agent_id, customer_id=terms.customer_id, interaction_id=interaction.id)
-    version = version_on_offer(terms.gesture_version_id)
-    respect_the_customer(terms, version, now)
-    limits = limits_for(terms, version, interaction.id, now)
-    return book(terms, key, version, limits, interaction.id, now)
+    stamp(subjects | talk, now)
+    expire_among(now, terms.agent_id, terms.customer_id, parties.household, interaction.id)
+    version = version_on_offer(terms.gesture_version_id, now)
+    must_name_amount(version, terms.cost_minor)
+    customer = db.session.get_one(Customer, terms.customer_id)
+    respect_the_customer(terms.agent_id, customer, version, terms.occasion, now)
+    found = authority(parties.giver, customer, interaction, terms.occasion, (version.gesture_id,), now)
+    decision = found.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
+    policy = authorised(decision, terms, version, customer.called, approved, now)
+    return book(terms, key, version, decision, policy, parties, interaction.id, now, approved)
 
 
 def booked_before(terms: Terms, key: str) -> LedgerEntry | None:
@@ -123,81 +118,57 @@ def booked_before(terms: Terms, key: str) -> LedgerEntry | None:
     return entry
 
 
-def interaction_for(terms: Terms, now: datetime) -> Interaction:
-    """The one named, if it is the agent's own, live and with this customer; else the one going on, or a new one."""
-    if terms.interaction_id is None:
-        return open_interaction(terms.customer_id, terms.agent_id, terms.channel, now=now)
-    interaction = db.session.get(Interaction, terms.interaction_id, populate_existing=True)
-    if (
-        interaction is None
-        or interaction.agent_id != terms.agent_id
-        or interaction.customer_id != terms.customer_id
-        or interaction.state is not InteractionState.LIVE
-    ):
-        raise NotOffered("That conversation is over, or not yours with this customer. Open a new one and offer again.")
-    return interaction
-
-
-def version_on_offer(version_id: int) -> GestureVersion:
-    """The version with its gesture, if it is the newest of an active one. Raises NotOffered otherwise."""
-    version = db.session.scalars(
-        in_force().where(GestureVersion.id == version_id).execution_options(populate_existing=True)
-    ).first()
-    if version is None:
-        raise NotOffered("That gesture was changed a moment ago. Look at it again, then offer it.")
-    if not version.gesture.active:
-        raise NotOffered("That gesture is no longer offered. Pick another one.")
-    return version
-
-
-def respect_the_customer(terms: Terms, version: GestureVersion, now: datetime) -> None:
-    """Raises NotOffered for what they refused, and for delight while a complaint is open or a promise is broken."""
-    refusals = [Refused(row.kind, row.title, row.after, row.id) for row in boundaries_for(terms.customer_id)]
-    against = objection(
-        version.gesture.kind,
-        version.cost,
-        version.occasions,
-        refusals=refusals,
-        is_recovery=terms.occasion is Occasion.RECOVERY,
-        has_complaint=bool(open_complaints(terms.customer_id) or broken_promises(terms.customer_id, now)),
-    )
-    if against:
-        raise NotOffered(against)
-
-
-def limits_for(terms: Terms, version: GestureVersion, interaction_id: int, now: datetime) -> Limits:
-    """The agent's limits, which allow it. Raises OverLimit; NotOffered when there are none, or in another currency."""
-    limits = limits_of_agent(terms.agent_id)
-    if limits is None:
-        raise NotOffered("Nobody has set limits for your role yet. A supervisor can do it under Limits.")
-    if version.currency != limits.currency:
-        raise NotOffered(f"This gesture is priced in {version.currency}, your limits are in {limits.currency}.")
-    usage = usage_of(
-        limits, agent_id=terms.agent_id, customer_id=terms.customer_id, interaction_id=interaction_id, now=now
-    )
-    decision = decide(version.cost, limits, usage, now=now, zone=zone())
-    if decision.failures:
-        raise OverLimit(decision.failures, version.cost, limits)
-    return limits
+def authorised(
+    decision: Decision, terms: Terms, version: GestureVersion, called: str, approved: Approved | None, now: datetime
+) -> Policy:
+    """The policy that grants it, nothing standing in the way that was not allowed. Raises what `offer` raises."""
+    policy = decision.policy
+    if decision.obstacles or policy is None:
+        raise NoAuthority(" ".join(why_refused(decision, version, called, now)), decision)
+    if approved and policy.version_id != approved.policy_version_id:
+        raise WrongState("The policy was changed since this was asked. Ask again under the new one.")
+    allowed = approved.allowed if approved else frozenset()
+    if any(failure.is_final or failure.limit not in allowed for failure in decision.failures):
+        cost, _ = amounts(version, terms.cost_minor)
+        reasons = why_refused(decision, version, called, now)
+        raise OverLimit(reasons, advice(decision), decision, Money(cost, version.currency))
+    return policy
 
 
 def book(
-    terms: Terms, key: str, version: GestureVersion, limits: Limits, interaction_id: int, now: datetime
+    terms: Terms,
+    key: str,
+    version: GestureVersion,
+    decision: Decision,
+    policy: Policy,
+    parties: Parties,
+    interaction_id: int,
+    now: datetime,
+    approved: Approved | None,
 ) -> LedgerEntry:
+    cost, face = amounts(version, terms.cost_minor)
     entry = LedgerEntry(
         gesture_version_id=version.id,
-        limit_set_id=limits.id,
+        gesture_id=version.gesture_id,
+        policy_id=policy.id,
+        policy_version_id=policy.version_id,
+        guardrails=[one.version_id for one in decision.guardrails],
         customer_id=terms.customer_id,
+        household=parties.household,
         interaction_id=interaction_id,
         agent_id=terms.agent_id,
+        team_id=parties.giver.team_id,
+        approval_id=approved.request_id if approved else None,
+        suggestion_id=terms.suggestion_id,
         occasion=terms.occasion,
         state=EntryState.HELD,
         currency=version.currency,
-        cost_minor=version.cost_minor,
-        face_minor=version.face_minor,
+        cost_minor=cost,
+        face_minor=face,
+        reason_code=terms.reason_code,
         reason=terms.reason,
         booked_at=now,
-        expires_at=now + timedelta(minutes=limits.hold_minutes),
+        expires_at=now + timedelta(minutes=policy.body.hold_minutes),
         idempotency_key=key,
         terms_hash=terms.digest,
     )
@@ -207,21 +178,47 @@ def book(
     return entry
 
 
+RAN_OUT = "The offer ran out before the customer said yes. Offer it again."
+STOPPED = (
+    "{what} was paused after this was offered, so it is withdrawn. If it is promised already, ask a supervisor now."
+)
+
+
 def grant(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
     """The customer said yes: within the hold's time, and under the version it was held by. A retry changes nothing.
 
-    Raises WrongState when it is no longer held; a hold whose time is up expires instead.
+    What was held is honoured although its policy was replaced or the agent may give less by now. Only a kill switch
+    voids it. Raises WrongState when it is no longer held; a hold whose time is up expires instead.
     """
+    problem = ""
     with transaction():
         entry, now = locked_entry(entry_id, now)
-        ran_out = entry.state is EntryState.HELD and entry.expires_at <= now
-        if ran_out:
+        if entry.state in SPENT:
+            return entry
+        stopped = what_stopped(entry, suspended()) if entry.is_held else ""
+        if entry.is_held and entry.expires_at <= now:
             move(entry, EntryState.EXPIRED, (EntryState.HELD,), -entry.cost_minor, actor_id=None, now=now)
+            problem = RAN_OUT
+        elif stopped:
+            move(entry, EntryState.VOIDED, (EntryState.HELD,), -entry.cost_minor, actor_id=None, now=now)
+            problem = STOPPED.format(what=stopped)
         else:
             move(entry, EntryState.GRANTED, (EntryState.HELD,), 0, actor_id=actor_id, now=now)
-    if ran_out:
-        raise WrongState("The offer ran out before the customer said yes. Offer it again.")
+            version = db.session.get_one(GestureVersion, entry.gesture_version_id)
+            if fulfilment.begin(entry, version.fulfilment, now):
+                move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=None, now=now)
+    if problem:
+        raise WrongState(problem)
     return entry
+
+
+def what_stopped(entry: LedgerEntry, stopped: Suspended) -> str:
+    """Which kill switch is pulled that this entry hangs on; empty when none is."""
+    if entry.agent_id in stopped.agents:
+        return "Giving"
+    if entry.gesture_id in stopped.gestures:
+        return "This gesture"
+    return "The policy" if entry.policy_id in stopped.policies else ""
 
 
 def decline(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
@@ -242,7 +239,10 @@ def release(entry_id: int, state: EntryState, *, actor_id: int, now: datetime) -
 
 
 def reverse(entry_id: int, reason: str, *, actor_id: int, now: datetime) -> LedgerEntry:
-    """Take back what was granted; its cost no longer counts. Never by who granted it."""
+    """Take back what was granted. Never by who granted it.
+
+    Its cost no longer counts; among what the customer and their household were given it stays counted.
+    """
     with transaction():
         entry, now = locked_entry(entry_id, now)
         granted_by = db.session.scalars(
@@ -254,6 +254,30 @@ def reverse(entry_id: int, reason: str, *, actor_id: int, now: datetime) -> Ledg
             raise NotOffered("You gave this one yourself, so somebody else has to take it back.")
         allowed = (EntryState.GRANTED, EntryState.FULFILLED)
         move(entry, EntryState.REVERSED, allowed, -entry.cost_minor, actor_id=actor_id, now=now, reason=reason)
+        fulfilment.cancel(entry_id)
+    return entry
+
+
+def fulfil(entry_id: int, *, actor_id: int | None, now: datetime) -> LedgerEntry:
+    """What was granted is done: by a person, or (none) by another system. A retry changes nothing."""
+    with transaction():
+        entry, now = locked_entry(entry_id, now)
+        row = fulfilment.of_entry(entry_id)
+        if row and entry.state is EntryState.GRANTED:
+            fulfilment.finish(row, actor_id, now)
+        move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=actor_id, now=now)
+    return entry
+
+
+def try_again(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
+    """Once more what did not come about by itself. Raises WrongState when it is done or taken back, NotOffered."""
+    with transaction():
+        entry, now = locked_entry(entry_id, now)
+        row = fulfilment.of_entry(entry_id)
+        if row is None or entry.state is not EntryState.GRANTED:
+            raise WrongState(f"There is nothing to do any more: it is {entry.state.label.lower()}. Reload the page.")
+        if fulfilment.once_more(row, entry, now):
+            move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=actor_id, now=now)
     return entry
 
 
@@ -271,11 +295,12 @@ def expire_due(*, now: datetime, customer_id: int | None = None) -> int:
     return done
 
 
-def expire_among(now: datetime, *, agent_id: int, customer_id: int, interaction_id: int) -> int:
+def expire_among(now: datetime, agent_id: int, customer_id: int, household: str, interaction_id: int) -> int:
     """The same for everything that shares one of the subjects, all of which are locked."""
     shares = or_(
         LedgerEntry.agent_id == agent_id,
         LedgerEntry.customer_id == customer_id,
+        LedgerEntry.household == household,
         LedgerEntry.interaction_id == interaction_id,
     )
     due: ColumnElement[bool] = LedgerEntry.expires_at <= now
@@ -299,16 +324,23 @@ def expire_rows(rows: list[LedgerEntry], now: datetime) -> int:
 
 
 def locked_entry(entry_id: int, now: datetime) -> tuple[LedgerEntry, datetime]:
-    """The entry as it is now, with its three subjects held and stamped. Raises NotOffered if there is none."""
-    ids = select(LedgerEntry.agent_id, LedgerEntry.customer_id, LedgerEntry.interaction_id)
-    found = db.session.execute(ids.where(LedgerEntry.id == entry_id)).first()
+    """The entry as it is now, with all its subjects held and stamped. Raises NotOffered if there is none."""
+    keep_policies()
+    found = db.session.get(LedgerEntry, entry_id, populate_existing=True)
     if found is None:
-        raise NotOffered("There is no such gesture in the ledger.")
-    # What was read is let go, so that on SQLite the lock begins the transaction.
-    db.session.commit()
-    subjects = {f"agent:{found[0]}", f"customer:{found[1]}", f"interaction:{found[2]}"}
+        raise NotOffered("There is no such gesture in the ledger. Go back to the customer and look again.")
+    subjects = subjects_of(
+        agent_id=found.agent_id,
+        team_id=found.team_id,
+        customer_id=found.customer_id,
+        household=found.household,
+        gesture_id=found.gesture_id,
+        policies=live_and_coming(now),
+    )
     now = lock(subjects, now)
-    stamp(subjects, now)
+    talk = {f"interaction:{found.interaction_id}"}
+    now = lock(talk, now)
+    stamp(subjects | talk, now)
     entry = db.session.get_one(LedgerEntry, entry_id, populate_existing=True)
     return entry, now
 
@@ -327,7 +359,7 @@ def move(
     if entry.state is state:
         return
     if entry.state not in allowed or not set_state(entry, state):
-        raise WrongState(f"This gesture has moved on meanwhile: it is {entry.state.label.lower()}.")
+        raise WrongState(f"This gesture has moved on meanwhile: it is {entry.state.label.lower()}. Reload the page.")
     write_down(entry, state, delta_minor, actor_id=actor_id, now=now, reason=reason)
 
 

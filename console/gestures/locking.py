@@ -1,4 +1,4 @@
-"""The ledger's locks: a row for each agent, customer and interaction.
+"""The ledger's locks: a row for each agent, customer, household, team, gesture, policy and interaction.
 
 Whoever holds it may spend its limits until the commit. SQLite has one writer at a time anyway; there the
 first write, which is the lock's, begins the transaction with BEGIN IMMEDIATE. PostgreSQL locks the rows, in
@@ -51,7 +51,8 @@ def transaction() -> Iterator[None]:
 def lock(subjects: set[str], now: datetime) -> datetime:
     """Hold the subjects' lock rows until the commit; returns the latest moment any of them has seen, or `now`.
 
-    "agent:1" < "customer:1" < "interaction:1", so interactions may be locked by a later call and the order stays one.
+    Everybody locks the interaction in a call of its own after all the others, because it is found under the
+    customer's lock; so the order stays one.
     """
     connection = db.session.connection()
     is_sqlite = connection.dialect.name == "sqlite"

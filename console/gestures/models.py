@@ -1,10 +1,9 @@
-"""The catalogue, the ledger's rows and events, and what was suggested."""
+"""The catalogue, and the ledger's rows and events."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
@@ -12,9 +11,34 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from console.auth.models import User
 from console.customers.models import Customer
 from console.db import Base, Json, enum_column, utc_now
-from console.gestures.kinds import GestureKind as GestureKind  # also found here by who writes a catalogue
-from console.gestures.kinds import Occasion as Occasion
+from console.empowerment.kinds import GestureKind as GestureKind  # also found here by who writes a catalogue
+from console.empowerment.kinds import Occasion as Occasion
 from console.money import Money
+
+
+class Fulfilling(StrEnum):
+    """How a granted gesture comes about."""
+
+    MANUAL = "manual"  # somebody does it and ticks it off
+    STORE_CREDIT = "store_credit"
+    VOUCHER = "voucher"
+    CARD = "card"  # written by hand, goes with the next delivery
+    WEBHOOK = "webhook"  # another system does it
+    NONE = "none"  # giving it is doing it
+
+    @property
+    def label(self) -> str:
+        return FULFILLING_LABELS[self]
+
+
+FULFILLING_LABELS = {
+    Fulfilling.MANUAL: "Somebody does it by hand",
+    Fulfilling.STORE_CREDIT: "Credit on the account",
+    Fulfilling.VOUCHER: "A voucher code",
+    Fulfilling.CARD: "A card with the next delivery",
+    Fulfilling.WEBHOOK: "Another system does it",
+    Fulfilling.NONE: "Nothing more to do",
+}
 
 
 class Gesture(Base):
@@ -25,6 +49,8 @@ class Gesture(Base):
     code: Mapped[str] = mapped_column(String(40), unique=True)
     kind: Mapped[GestureKind] = mapped_column(enum_column(GestureKind))
     active: Mapped[bool] = mapped_column(default=True)
+    stock: Mapped[int | None]  # how many there were at `stock_at`; none: as many as you like
+    stock_at: Mapped[datetime | None]
     is_demo: Mapped[bool] = mapped_column(default=False)
 
     versions: Mapped[list[GestureVersion]] = relationship(
@@ -60,6 +86,15 @@ class GestureVersion(Base):
     cost: Mapped[Money] = composite("cost_minor", "currency")
     occasions: Mapped[list[str]] = mapped_column(default=list)  # Occasion values
     suits: Mapped[list[str]] = mapped_column(default=list)  # words of preferences and signals that it suits
+    fulfilment: Mapped[Fulfilling] = mapped_column(enum_column(Fulfilling), default=Fulfilling.MANUAL)
+    cash_like: Mapped[bool] = mapped_column(default=False)  # as good as money
+    needs: Mapped[list[str]] = mapped_column(default=list)  # order, address, consent: what must be known to give it
+    sensitive: Mapped[list[str]] = mapped_column(default=list)  # alcohol, food, nuts, scented …: who refuses it
+    # An amount that the agent chooses, from cost_minor down to this in steps; none: the amount is fixed.
+    least_minor: Mapped[int | None] = mapped_column(BigInteger)
+    step_minor: Mapped[int | None] = mapped_column(BigInteger)
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]  # the last day
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
@@ -120,20 +155,33 @@ class LedgerEntry(Base):
         Index(None, "interaction_id"),
         Index(None, "booked_at"),  # the team's figures
         Index(None, "state", "expires_at"),  # holds that are due
-        CheckConstraint("cost_minor >= 0", name="cost"),
+        Index(None, "team_id", "booked_at"),
+        Index(None, "household", "booked_at"),
+        Index(None, "policy_id", "booked_at"),  # a policy's pool
+        Index(None, "gesture_id", "booked_at"),
+        Index(None, "suggestion_id"),
+        CheckConstraint("cost_minor >= 0 AND face_minor >= 0", name="cost"),
     )
 
     gesture_version_id: Mapped[int] = mapped_column(ForeignKey("gesture_versions.id"))
-    limit_set_id: Mapped[int] = mapped_column(ForeignKey("limit_sets.id"))  # the version it was held under
+    gesture_id: Mapped[int] = mapped_column(ForeignKey("gestures.id"))
+    policy_id: Mapped[int] = mapped_column(ForeignKey("policies.id"))
+    policy_version_id: Mapped[int] = mapped_column(ForeignKey("policy_versions.id"))  # under which it was held
+    guardrails: Mapped[list[int]] = mapped_column(Json, default=list)  # versions of those that applied
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    household: Mapped[str] = mapped_column(String(30))  # "account:5", "address:" and 16 hex digits, "customer:9"
     interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id"))
     agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))  # the agent's, when it was booked
+    approval_id: Mapped[int | None] = mapped_column(ForeignKey("approval_requests.id"))
+    suggestion_id: Mapped[int | None] = mapped_column(ForeignKey("suggestions.id"))
     occasion: Mapped[Occasion] = mapped_column(enum_column(Occasion))
     state: Mapped[EntryState] = mapped_column(enum_column(EntryState))
     currency: Mapped[str] = mapped_column(String(3))
     cost_minor: Mapped[int] = mapped_column(BigInteger)
     face_minor: Mapped[int] = mapped_column(BigInteger)
     cost: Mapped[Money] = composite("cost_minor", "currency")
+    reason_code: Mapped[str] = mapped_column(String(40), default="")
     reason: Mapped[str] = mapped_column(String(300), default="")
     booked_at: Mapped[datetime]  # set under the lock; what every window counts by
     expires_at: Mapped[datetime]
@@ -169,7 +217,7 @@ class LedgerEvent(Base):
 
 
 class LedgerLock(Base):
-    """A row for each agent, customer and interaction; whoever holds it may spend its limits."""
+    """A row for each agent, team, customer, household, interaction, gesture and pool; whoever holds it may spend."""
 
     __tablename__ = "ledger_locks"
 
@@ -177,17 +225,14 @@ class LedgerLock(Base):
     last_at: Mapped[datetime]  # never runs backwards, so no window can open again
 
 
-class Suggestion(Base):
-    """A list of gestures as it was shown, with the chance each had, so that it can be learned from."""
+class LedgerSeal(Base):
+    """A link of the chain that shows whether the ledger's events were changed behind its back (sealing.py)."""
 
-    __tablename__ = "suggestions"
-    __table_args__ = (Index(None, "customer_id", "shown_at"),)
+    __tablename__ = "ledger_seals"
 
-    shown_at: Mapped[datetime] = mapped_column(default=utc_now)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
-    interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interactions.id"))
-    agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    occasion: Mapped[Occasion] = mapped_column(enum_column(Occasion))
-    model: Mapped[str] = mapped_column(String(40))  # which rules ranked it
-    silence: Mapped[str] = mapped_column(String(40), default="")  # why nothing, or less, was suggested
-    items: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"gesture_version": 3, "score": 81, "propensity": 1}]
+    last_event_id: Mapped[int] = mapped_column(
+        BigInteger, unique=True
+    )  # the seal covers what follows the one before, up to this
+    events: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))  # sha256 of the digest before and the events' rows
+    sealed_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from flask import Response, abort, current_app, flash, redirect, url_for
+from flask import Response, abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -14,15 +14,18 @@ from console.auth.permissions import Permission, allowed, requires
 from console.customers.models import Customer
 from console.db import db, utc_now
 from console.errors import DomainError, tell
-from console.gestures import ledger
+from console.gestures import ledger, outcomes
 from console.gestures.advising import alternative, counsel, log_shown, occasion_now, open_holds
+from console.gestures.approval_forms import AskForm
+from console.gestures.approval_queries import asked_by, mark
+from console.gestures.approving import not_askable, version_with_gesture
 from console.gestures.blueprint import bp
 from console.gestures.forms import OfferForm
+from console.gestures.learning_models import Suggestion
 from console.gestures.ledger import OverLimit, Terms
 from console.gestures.locking import Busy
 from console.gestures.models import EntryState, LedgerEntry
-from console.gestures.wording import why_refused
-from console.web import LARGEST_ID, render_page_or_partial, wants_partial
+from console.web import LARGEST_ID, currency_symbol, render_page_or_partial, wants_partial
 
 TOLD = {
     EntryState.HELD: "Offer held",
@@ -52,16 +55,54 @@ def create(customer_id: int) -> ResponseReturnValue:
         gesture_version_id=form.version.data,
         occasion=occasion_now(customer_id, now),
         reason=form.reason.data or "",
+        reason_code=form.reason_code.data or "",
+        cost_minor=form.cost.amount.minor if form.cost.data else None,
+        suggestion_id=list_shown(form.suggestion.data, customer_id),
     )
     try:
         entry = ledger.offer(terms, key=form.key.data, now=now)
     except OverLimit as refusal:
-        return show(customer_or_404(customer_id), 422, refusal=refusal)
+        asking, why_not = ask_form(terms, refusal)
+        return show(customer_or_404(customer_id), 422, refusal=refusal, problem=why_not, asking=asking)
     except Busy as busy:
         return later(busy)
     except DomainError as problem:
         return show(customer_or_404(customer_id), 422, problem=str(problem))
     return done(customer_id, entry)
+
+
+def list_shown(suggestion_id: int | None, customer_id: int) -> int | None:
+    """The list it was picked from, if it is one of mine for this customer."""
+    row = db.session.get(Suggestion, suggestion_id) if suggestion_id else None
+    return row.id if row and (row.agent_id, row.customer_id) == (current_user.id, customer_id) else None
+
+
+@bp.post("/gestures/suggestions/<int:suggestion_id>/skip")
+@requires(Permission.OFFER_GESTURE)
+def skip_list(suggestion_id: int) -> ResponseReturnValue:
+    """Put the list aside for this conversation, with a reason."""
+    row = db.session.get(Suggestion, suggestion_id) if suggestion_id <= LARGEST_ID else None
+    if row is None or row.agent_id != current_user.id:
+        abort(404)
+    try:
+        outcomes.skip(suggestion_id, request.form.get("reason", ""), agent_id=current_user.id, now=utc_now())
+    except DomainError as problem:
+        return show(customer_or_404(row.customer_id), 422, problem=str(problem))
+    db.session.commit()
+    if not wants_partial():
+        return redirect(url_for("gestures.panel", customer_id=row.customer_id), code=303)
+    return show(customer_or_404(row.customer_id), focus="label")
+
+
+def ask_form(terms: Terms, refusal: OverLimit) -> tuple[AskForm | None, str]:
+    """What to ask for more with; without it a sentence that says why nobody can be asked, where that needs saying."""
+    if not refusal.may_ask:
+        return None, ""
+    version, cost = version_with_gesture(terms.gesture_version_id), refusal.cost.minor
+    if problem := not_askable(refusal.decision, version, cost, current_user.id):
+        return None, problem
+    given = {"version": version.id, "cost": cost, "reason": terms.reason, "reason_code": terms.reason_code}
+    return AskForm(formdata=None, key=str(uuid4()), **given), ""
 
 
 @bp.post("/gestures/entries/<int:entry_id>/grant")
@@ -116,11 +157,16 @@ def later(busy: Busy) -> Response:
 
 
 def show(
-    customer: Customer, status: int = 200, refusal: OverLimit | None = None, problem: str = "", focus: str = ""
+    customer: Customer,
+    status: int = 200,
+    refusal: OverLimit | None = None,
+    problem: str = "",
+    focus: str = "",
+    asking: AskForm | None = None,
 ) -> Response:
-    """The panel; with a refusal it names every limit and the best that still fits.
+    """The panel; with a refusal it names every limit, the best that still fits, and how to ask for more.
 
-    `focus` is where the keyboard goes after an act, because the button that was pressed is gone: hold or label.
+    `focus` is where the keyboard goes after an act, because the button that was pressed is gone: hold, asked or label.
     """
     if not allowed(current_user, Permission.OFFER_GESTURE):
         return render_page_or_partial(
@@ -129,9 +175,11 @@ def show(
     now = utc_now()
     ledger.expire_due(now=now, customer_id=customer.id)
     found = counsel(customer, current_user.id, current_app.config["DEFAULT_CURRENCY"], now)
-    instead = alternative(refusal.cost, found) if refusal else None
+    asked = asked_by(current_user.id, customer.id, now)
+    wanted = refusal.cost if refusal else asked[0].cost if asked else None
+    instead = alternative(wanted, found) if wanted else None
     holds = open_holds(customer.id, current_user.id, now)
-    log_shown(found, customer_id=customer.id, agent_id=current_user.id, now=now)
+    suggestion = log_shown(found, customer_id=customer.id, agent_id=current_user.id, now=now)
     db.session.commit()
     return render_page_or_partial(
         "gestures/panel.html",
@@ -141,10 +189,16 @@ def show(
         found=found,
         holds=holds,
         refusal=refusal,
-        reasons=why_refused(refusal, customer.called) if refusal else [],
+        reasons=refusal.reasons if refusal else [],
         instead=instead,
         problem=problem,
         focus=focus,
+        asking=asking,
+        asked=asked,
+        asked_mark=mark(asked, now),
+        suggestion=suggestion,
+        skips=outcomes.SKIPPED,
+        symbol=currency_symbol(),
         new_key=lambda: str(uuid4()),
     )
 

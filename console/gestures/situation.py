@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from console.customers.signals import Signal
-from console.gestures.kinds import GestureKind, Occasion
+from console.empowerment.kinds import GestureKind, Occasion
 from console.money import Money
 
 
@@ -71,6 +71,8 @@ class Situation:
     likings: Sequence[Liking] = ()
     refusals: Sequence[Refused] = ()
     history: Sequence[Given] = ()
+    scarcity: float = 0.0  # 0 to 1: how far the agent's day budget is ahead of the day
+    is_overlooked: bool = False  # here for years, and never given anything
 
     @property
     def failures(self) -> list[Signal]:
@@ -98,7 +100,9 @@ class Suggested:
     candidate: Candidate
     score: int
     clauses: tuple[Clause, ...]
-    propensity: float = 1.0  # the chance that it was shown here; these rules leave nothing to chance
+    propensity: float = 1.0  # the chance that it was shown in this place; rules alone leave nothing to chance
+    parts: dict[str, float] = field(default_factory=dict)  # of the score, in points
+    needs_approval: bool = False
 
     @property
     def why(self) -> str:
@@ -113,6 +117,8 @@ class Silence(StrEnum):
     NO_REASON = "no_reason"
     TIRED = "tired"
     NOTHING_FITS = "nothing_fits"
+    HELD_OUT = "held_out"  # by lot, so that effects can be measured
+    SKIPPED = "skipped"  # the agent put the list aside
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,24 @@
 """Which gestures suit this person now, and why: plain values in, at most three of different kinds out.
 
-A fixed recipe of visible parts, no learning yet. Nothing here reads a clock or a table, so the same situation
-always gives the same list. Amounts are in one currency.
+A fixed recipe of visible parts; learning.py may re-order what comes out. Nothing here reads a clock or a table, so the
+same situation always gives the same list. Amounts are in one currency.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import time, timedelta
+from datetime import time
 from math import log2
 
 from console.customers.signals import Signal, SignalKind
-from console.gestures.kinds import GestureKind, Occasion
+from console.empowerment.kinds import GestureKind, Occasion
+from console.gestures import weights
 from console.gestures.situation import Advice, Candidate, Clause, Given, Liking, Refused, Silence, Situation, Suggested
+from console.gestures.weights import CALL_AGAIN, NAMED, NEAR, RECENT, SHOWN, THRESHOLD, TIRING
 from console.money import Money
 
 MORNING = time(8)  # a refusal of late calls ends here
-MODEL = "rules-1"  # named in every logged list; change it with the recipe
-SHOWN = 3
-THRESHOLD = 35  # of about 100: below it a thank-you is better than something weak
-NEAR = 5  # points within which two are equally good, and the smaller goes first
-NAMED = 0.8  # how well a gesture answers a fact that the catalogue names for it
-TIRING = 3  # gestures in 90 days
-RECENT = timedelta(days=90)
-CALL_AGAIN = timedelta(days=7)
 
 # How well a kind answers a fact, 0 to 1. An abandoned basket is left out: rewarding it teaches it.
 K, S = GestureKind, SignalKind
@@ -48,6 +42,7 @@ ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
     S.ANNIVERSARY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5, K.DONATION: 0.4},
     S.MILESTONE_ORDER: {K.UPGRADE: 0.9, K.ADDON: 0.8, K.HANDWRITTEN_CARD: 0.7, K.SAMPLE: 0.6, K.DONATION: 0.5},
 }  # fmt: skip
+AT_ONCE = frozenset({K.CREDIT, K.HUMAN_FOLLOWUP, K.FEE_WAIVER})
 THINGS = frozenset({K.ADDON, K.SAMPLE, K.UPGRADE})
 PROVENANCE = {"stated": 1.0, "observed": 0.8, "bought": 0.6, "inferred": 0.5}
 SAID = {"inferred": "seems to like", "bought": "bought"}  # the others: likes
@@ -97,6 +92,8 @@ def sentence_for(silence: Silence, situation: Situation) -> str:
         Silence.NO_GIFTS: f"{name} asked for no gifts; a sincere thank-you fits.",
         Silence.NO_REASON: "No gesture needed; a sincere thank-you fits.",
         Silence.TIRED: f"{name} had {len(recent(situation))} gestures in the last 90 days; a sincere thank-you fits.",
+        Silence.HELD_OUT: "No gesture needed; a sincere thank-you fits.",
+        Silence.SKIPPED: "Put aside for this conversation. Other gestures are below.",
         Silence.NOTHING_FITS: "Nothing in the catalogue suits and fits inside your limits now; a sincere word does.",
     }[silence]
 
@@ -175,20 +172,25 @@ def is_disliked(candidate: Candidate, situation: Situation) -> bool:
 
 
 def scored_candidate(candidate: Candidate, situation: Situation) -> Suggested:
-    """Parts in points: fit 30, occasion 20, value 20, recovery 15, novelty 10, ease 5, fatigue -15."""
+    """Each part in points, and their sum, never below nothing."""
     fit, liking = best_liking(candidate, situation)
     answer, signal = best_answer(candidate, situation)
     last = latest(situation, candidate)
-    score = (
-        30 * max(fit, answer if situation.failures else 0.0)  # after a failure, what answers it fits
-        + 20 * answer
-        + 20 * value(candidate)
-        + (15 * right_size(candidate, situation) if situation.failures else 15 * answer)
-        + 10 * novelty(candidate, situation, last)
-        + 5 * (candidate.kind in (GestureKind.CREDIT, GestureKind.HUMAN_FOLLOWUP, GestureKind.FEE_WAIVER))
-        - 15 * min(len(recent(situation)) / TIRING, 1) * (0 if is_free(candidate) else 1)
-    )
-    return Suggested(candidate, max(round(score), 0), clauses(situation, signal, liking, last))
+    paid = not is_free(candidate)
+    parts = {
+        "fit": weights.FIT * max(fit, answer if situation.failures else 0.0),  # after a failure, what answers it fits
+        "occasion": weights.OCCASION * answer,
+        "value": weights.VALUE * value(candidate),
+        "recovery": weights.RECOVERY * (right_size(candidate, situation) if situation.failures else answer),
+        "novelty": weights.NOVELTY * novelty(candidate, situation, last),
+        "ease": weights.EASE * (candidate.kind in AT_ONCE),
+        "fatigue": weights.FATIGUE * min(len(recent(situation)) / TIRING, 1) * paid,
+        "scarcity": weights.SCARCITY * situation.scarcity * paid,
+        "overlooked": weights.OVERLOOKED * situation.is_overlooked,
+    }
+    score = max(round(sum(parts.values())), 0)
+    rounded = {name: round(points, 1) for name, points in parts.items()}
+    return Suggested(candidate, score, clauses(situation, signal, liking, last), parts=rounded)
 
 
 def clauses(

@@ -6,8 +6,8 @@ from flask import url_for
 from sqlalchemy import select
 
 from console.customers.timeline import Line, describes
+from console.empowerment.kinds import Occasion
 from console.events import Event
-from console.gestures.kinds import Occasion
 from console.gestures.models import GestureVersion, LedgerEntry
 from console.web import money
 

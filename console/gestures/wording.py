@@ -1,57 +1,193 @@
-"""A refusal in words: which limit, what is left of it, and when it frees up."""
+"""A refusal in words: what stands in the way, what is left, when it frees up, and what to do next."""
 
 from __future__ import annotations
 
-from console.empowerment.policy import Failure, Limits, Scope
-from console.gestures.ledger import OverLimit
-from console.web import clock, day, money, today, zone
+from datetime import datetime
+from math import inf
+
+from console.empowerment.deciding import Decision, Failure, Obstacle
+from console.empowerment.fields import CHANNELS
+from console.empowerment.policy import Choice, Kind, Measure, Scope
+from console.empowerment.rule_words import listed, why_not
+from console.empowerment.windows import Window
+from console.gestures.models import GestureVersion
+from console.money import Money
+from console.web import clock, count, day, locale, money, today, zone
+
+THIS = {Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
+EXCEPTION = "Ask a supervisor if it should be given all the same."
+WHOLE = {Window.DAY: "a whole day", Window.WEEK: "a whole week", Window.MONTH: "a whole month"}
 
 
-def why_refused(refusal: OverLimit, called: str) -> list[str]:
-    """A sentence or two for each limit that failed. `called` is what the customer is called."""
-    return [told(failure, refusal, called) for failure in refusal.failures]
+def why_refused(decision: Decision, version: GestureVersion, called: str, now: datetime) -> list[str]:
+    """A sentence or two for each obstacle and each limit that failed. `called` is what the customer is called."""
+    return [
+        *(obstacle_told(one, decision, version, now) for one in decision.obstacles),
+        *(told(failure, called) for failure in decision.failures),
+    ]
 
 
-def told(failure: Failure, refusal: OverLimit, called: str) -> str:
-    if refusal.cost > failure.cap:
-        return f"{money(refusal.cost)} is more than the {money(failure.cap)} {whole(failure, refusal.limits)}."
-    return " ".join(filter(None, (standing(failure, refusal, called), relief(failure), pending(failure))))
+def told(failure: Failure, called: str) -> str:
+    if failure.amount > failure.limit.cap:
+        return (
+            f"{worth(failure, failure.amount)} is more than the {worth(failure, failure.limit.cap)} {whole(failure)}."
+        )
+    return " ".join(filter(None, (standing(failure, called), relief(failure), pending(failure))))
 
 
-def whole(failure: Failure, limits: Limits) -> str:
-    return {
-        Scope.GESTURE: "that you may give as one gesture",
-        Scope.INTERACTION: "for one conversation",
-        Scope.CUSTOMER: f"for one customer in {span(limits)}",
-        Scope.AGENT_DAY: "for a whole day",
-    }[failure.scope]
+def worth(failure: Failure, minor: int) -> str:
+    """An amount of what the limit measures."""
+    if failure.limit.measure is Measure.COUNT:
+        return count(minor, "gesture")
+    amount = money(Money(minor, failure.standing.policy.body.currency))
+    return f"{amount} of face value" if failure.limit.measure is Measure.FACE else amount
 
 
-def standing(failure: Failure, refusal: OverLimit, called: str) -> str:
-    used, cap, left = money(failure.used), money(failure.cap), money(failure.left)
-    return {
-        Scope.GESTURE: f"You may give {cap} as one gesture.",
-        Scope.INTERACTION: f"{used} of {cap} for this conversation is used, so {left} is left.",
-        Scope.CUSTOMER: f"{called} has had {used} of {cap} in {span(refusal.limits)}, so {left} is left.",
-        Scope.AGENT_DAY: f"You have given {used} of {cap} today, so {left} is left.",
-    }[failure.scope]
+def whole(failure: Failure) -> str:
+    """What the cap is for, when one gesture alone is more than all of it."""
+    limit = failure.limit
+    if limit.window is Window.EACH:
+        return "that you may give as one gesture"
+    if limit.scope is Scope.INTERACTION:
+        return "for one conversation"
+    over = f"{count(limit.days, 'day')}" if limit.window is Window.ROLLING else WHOLE[limit.window]
+    whom = {
+        Scope.CUSTOMER: "for one customer in ",
+        Scope.HOUSEHOLD: "for one household in ",
+        Scope.AGENT: "for ",
+        Scope.TEAM: "for your team in ",
+        Scope.POOL: f"for “{failure.standing.policy.name}” in ",
+        Scope.GESTURE: "for this gesture in ",
+    }
+    return whom[limit.scope] + over
+
+
+def standing(failure: Failure, called: str) -> str:
+    limit = failure.limit
+    used, cap = amount_used(failure), worth(failure, limit.cap)
+    left = (
+        worth(failure, failure.standing.left) if failure.standing.left or limit.measure is not Measure.COUNT else "none"
+    )
+    rest = f"so {left} is left."
+    if limit.scope is Scope.INTERACTION:
+        return f"{used} of {cap} for this conversation is used, {rest}"
+    if limit.window is Window.ROLLING:
+        span = "in 24 hours" if limit.days == 1 else f"in {limit.days} days"
+    else:
+        span = THIS[limit.window]
+    start = {
+        Scope.CUSTOMER: f"{called} has had {used} of {cap} {span}",
+        Scope.HOUSEHOLD: f"This household has had {used} of {cap} {span}",
+        Scope.AGENT: f"You have given {used} of {cap} {span}",
+        Scope.TEAM: f"Your team has given {used} of {cap} {span}",
+        Scope.POOL: f"{used} of {cap} under “{failure.standing.policy.name}” is given {span}",
+        Scope.GESTURE: f"{used} of {cap} of this gesture is given {span}",
+    }
+    return f"{start[limit.scope]}, {rest}"
+
+
+def amount_used(failure: Failure) -> str:
+    used = failure.standing.used
+    return str(used) if failure.limit.measure is Measure.COUNT else worth(failure, used)
 
 
 def relief(failure: Failure) -> str:
     """When it would fit."""
+    limit = failure.limit
     if failure.frees_at is None:
-        return "It fits in a later conversation." if failure.scope is Scope.INTERACTION else ""
-    if failure.scope is Scope.AGENT_DAY:
-        return "Your day starts afresh at midnight."
-    freed = failure.frees_at.astimezone(zone())
-    return f"It fits again from {'today' if freed.date() == today() else day(freed)}, {clock(freed)}."
+        return "It fits in a later conversation." if limit.scope is Scope.INTERACTION else ""
+    if limit.window is Window.DAY and failure.standing.policy.body.zone == zone().key:
+        return "Your day starts afresh at midnight." if limit.scope is Scope.AGENT else "It starts afresh at midnight."
+    return f"It fits again from {moment(failure.frees_at)}."
+
+
+def moment(at: datetime) -> str:
+    there = at.astimezone(zone())
+    return f"{'today' if there.date() == today() else day(there)}, {clock(there)}"
 
 
 def pending(failure: Failure) -> str:
-    if not failure.held:
+    if not failure.standing.held:
         return ""
-    return f"{money(failure.held)} of it is only offered so far and comes back if it is not taken."
+    held = failure.standing.held
+    if failure.limit.measure is Measure.COUNT:
+        return f"{held} of them {'is' if held == 1 else 'are'} only offered so far, and free again if not taken."
+    return f"{worth(failure, held)} of it is only offered so far and comes back if it is not taken."
 
 
-def span(limits: Limits) -> str:
-    return "24 hours" if limits.customer_days == 1 else f"{limits.customer_days} days"
+def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersion, now: datetime) -> str:
+    name = f"“{decision.near[0].policy.name}”" if decision.near else "your policy"
+    body = decision.policy.body if decision.policy else None
+    match obstacle:
+        case Obstacle.AGENT_SUSPENDED:
+            return "Giving is paused for you. Ask your supervisor, who can tell you why and lift it."
+        case Obstacle.GESTURE_SUSPENDED:
+            return f"{version.name} is paused for everybody. Pick another one."
+        case Obstacle.POLICY_SUSPENDED:
+            about = [*decision.guardrails, *([decision.policy] if decision.policy else [])]
+            what = f"“{about[0].name}”" if len(about) == 1 else f"A policy that decides about {version.name}"
+            return f"{what} is stopped just now: nothing can be given by it until it goes on, so ask a supervisor."
+        case Obstacle.NOT_FOR_YOU:
+            return "No policy lets you give anything yet. Ask a supervisor, who can change that."
+        case Obstacle.NOT_THIS_GESTURE:
+            return f"{version.name} is not among what your policies allow. Pick another one."
+        case Obstacle.NOT_THIS_CHANNEL:
+            channels = listed([CHANNELS.get(one, one) for one in decision.near[0].policy.body.channels], "or")
+            return f"{name} is only for: {channels}. Ask a supervisor if it should be given here."
+        case Obstacle.NOT_THIS_CUSTOMER:
+            return f"{name} is not for this customer: {lacking(decision, now)}. {EXCEPTION}"
+        case Obstacle.NOT_THIS_INTERACTION:
+            return f"{name} is not for this conversation: {lacking(decision, now)}. {EXCEPTION}"
+        case Obstacle.OTHER_CURRENCY:
+            theirs = next(
+                (one.body.currency for one in (*decision.guardrails, *((decision.policy,) if decision.policy else ()))
+                 if one.body.currency != version.currency),
+                "another currency",
+            )  # fmt: skip
+            return f"{version.name} is priced in {version.currency}, your limits are in {theirs}. Pick another one."
+        case Obstacle.REASON_MISSING:
+            return "Say why: choose one of the reasons, then offer it again."
+        case Obstacle.NOTE_MISSING:
+            above = Money(body.note_over_minor or 0, body.currency) if body else None
+            return f"Above {above} a sentence has to say why. Write it, then offer it again."
+
+
+def lacking(decision: Decision, now: datetime) -> str:
+    """What stands in the way of the nearest policy, each with what was observed."""
+    near = decision.near[0]
+    return "; ".join(why_not(near.blamed, now, near.policy.body.currency, locale())) or "its conditions are not met"
+
+
+def advice(decision: Decision) -> str:
+    """What to do when limits are exceeded. Where gestures are counted, nothing smaller helps."""
+    if counted := [one for one in decision.failures if one.limit.measure is Measure.COUNT]:
+        return used_up(max(counted, key=freed_last)) + (" Or ask for it to be allowed." if decision.may_ask else "")
+    if decision.may_ask:
+        return "Offer something smaller, or ask for it to be allowed."
+    firm = [one.standing.policy.name for one in decision.failures if one.standing.policy.kind is Kind.GUARDRAIL]
+    return f"Nobody may go beyond “{firm[0]}”, so offer something smaller." if firm else "Offer something smaller."
+
+
+def freed_last(failure: Failure) -> float:
+    """When it frees up, in seconds; the next conversation comes before everything else, never after it."""
+    if failure.frees_at is None:
+        return 0.0 if failure.limit.scope is Scope.INTERACTION else inf
+    return failure.frees_at.timestamp()
+
+
+def used_up(failure: Failure) -> str:
+    """Until when, and what fits instead."""
+    policy = failure.standing.policy
+    until = f" until {moment(failure.frees_at)}" if failure.frees_at else ""
+    if failure.limit.scope is Scope.GESTURE:
+        return f"This gesture cannot be given again{until}. Pick another one."
+    whom = {
+        Scope.INTERACTION: "in this conversation",
+        Scope.CUSTOMER: "to this customer",
+        Scope.HOUSEHOLD: "to this household",
+        Scope.AGENT: "by you",
+        Scope.TEAM: "by your team",
+        Scope.POOL: f"under “{policy.name}”",
+    }
+    more = "Nothing more" if policy.body.gestures == Choice() else "Nothing more of this kind"
+    return f"{more} can be given {whom[failure.limit.scope]}{until}. A sincere word or a call back fits."

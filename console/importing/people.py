@@ -17,7 +17,18 @@ from console.importing import fields, references
 from console.importing.problems import BadRow
 from console.importing.saving import Column, Happened, Kind, Outcome, Result, Run, Saved, Values, save, write_history
 
-OWN = ("first_name", "last_name", "tier", "language", "time_zone", "city", "postcode", "country", "customer_since")
+OWN = (
+    "first_name",
+    "last_name",
+    "tier",
+    "language",
+    "time_zone",
+    "street",
+    "city",
+    "postcode",
+    "country",
+    "customer_since",
+)
 CONSENTS = {"consent_marketing": "marketing", "consent_quote_notes": "quote_notes"}
 
 
@@ -156,6 +167,7 @@ CUSTOMERS = Kind(
         Column("tier", fields.choice(Tier), "standard, silver or gold"),
         Column("language", fields.text(16), "such as en or pt-BR"),
         Column("time_zone", fields.time_zone, "such as Europe/London"),
+        Column("street", fields.text(200), "with the number of the house"),
         Column("city", fields.text(120), ""),
         Column("postcode", fields.text(20), ""),
         Column("country", fields.region, "two letters, such as GB"),

@@ -67,10 +67,10 @@ function spell(event) {
   return [...held, key].join("+");
 }
 
-// What is in the page stands before what is in the bar; a chord stays within the form that is being typed in.
+// What is in the page stands before what is in the bar; a key stays within the form or the alert that has the focus.
 function find(key, event = {}) {
   const found = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].filter(isUsable);
-  const form = event.target?.closest?.("form");
+  const form = event.target?.closest?.("form, [role='alert']");
   return found.find((element) => form && form.contains(element)) ?? found.find((element) => element.closest("main")) ?? found[0];
 }
 

@@ -69,24 +69,54 @@ def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
     expect(page.get_by_role("textbox", name="Note about")).to_have_value("Half a thought that must not be lost")
 
 
-def put_in_force(page: Page, amount: str) -> None:
-    page.get_by_role("link", name="Change the limits of agents").click()
-    page.get_by_label("A gesture", exact=True).fill(amount)
-    page.get_by_label("Why").fill("Trying it out")
-    page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("main")).to_contain_text(f"£{amount} a gesture")
-
-
-def test_a_supervisor_lowers_a_limit_and_the_next_offer_obeys(open_as: Open) -> None:
-    agent = open_as("agent", "/customers/1")  # the page is there before the change
+def test_a_supervisor_stops_a_policy_and_the_next_offer_obeys(open_as: Open) -> None:
+    agent = open_as("agent", "/customers/1")
+    agent.keyboard.press("t")  # start a call
+    expect(agent.get_by_label("Talk going on")).to_be_visible()
     offer = agent.get_by_role("button", name="Offer").first
-    expect(offer).to_be_visible()
-    supervisor = open_as("supervisor", "/limits")
-    put_in_force(supervisor, "0.10")
+    expect(offer).to_be_visible()  # the page is there before the change
+    supervisor = open_as("supervisor", "/policies")
+    supervisor.get_by_role("link", name="What agents may give").click()
+    supervisor.get_by_role("button", name="More about this policy").click()
+    supervisor.get_by_role("button", name="Stop it at once").click()
+    supervisor.get_by_label("Why").fill("Trying it out")
+    supervisor.get_by_role("button", name="Stop it", exact=True).click()
+    expect(supervisor.get_by_role("main")).to_contain_text("Stopped: What agents may give")
     offer.click()
-    expect(agent.get_by_role("alert")).to_contain_text("Not inside your limits")
-    expect(agent.get_by_role("alert")).to_contain_text("£0.10")
-    put_in_force(open_as("supervisor", "/limits"), "10.00")
+    expect(agent.get_by_role("alert").first).to_contain_text("is stopped just now")
+    supervisor.get_by_role("button", name="Let it go on").click()
+    expect(supervisor.get_by_role("main")).not_to_contain_text("Stopped:")
+
+
+def test_a_policy_is_written_by_keyboard_tried_and_published_by_somebody_else(open_as: Open) -> None:
+    page = open_as("supervisor", "/policies")
+    keys = page.keyboard
+    keys.press("n")
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    keys.type("Add-ons by keyboard")
+    page.get_by_role("checkbox", name="Sales staff").press("Space")
+    page.get_by_role("checkbox", name="Add-on", exact=True).press("Space")
+    page.get_by_role("group", name="Limit 1").get_by_label("Up to").press_sequentially("15")
+    page.get_by_role("group", name="Limit 2").get_by_label("Up to").press_sequentially("60")
+    page.get_by_role("button", name="Add a condition").first.press("Enter")
+    expect(page.get_by_label("What condition 1 asks about")).to_be_focused()
+    keys.type("loyalty")
+    page.get_by_role("checkbox", name="gold", exact=True).press("Space")
+    expect(page.get_by_role("status", name="What it says")).to_contain_text(
+        "Sales staff may offer add-ons up to £15 each and £60 a day to gold customers."
+    )
+    keys.press("Control+Enter")
+    expect(page.get_by_role("heading", name="Add-ons by keyboard")).to_be_visible()
+    address = page.url
+    keys.press("t")
+    expect(page.get_by_role("main")).to_contain_text("A typical day costs", timeout=60_000)
+    page.goto(address)
+    keys.press("r")
+    expect(page.get_by_role("main")).to_contain_text("In review")
+    other = open_as("administrator", address[address.index("/policies") :])
+    other.keyboard.press("p")
+    other.get_by_role("dialog").get_by_role("button", name="Publish").press("Enter")
+    expect(other.get_by_role("main")).to_contain_text("In force")
 
 
 def test_everything_is_reached_by_keyboard(open_as: Open) -> None:

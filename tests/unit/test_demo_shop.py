@@ -16,7 +16,7 @@ from console.demo.days import Days
 from console.demo.everyday import spoken
 from console.demo.people import Person
 from console.demo.reading import DOMAIN, articles, conversations, table, wares
-from console.gestures.kinds import GestureKind, Occasion
+from console.empowerment.kinds import GestureKind, Occasion
 from console.interactions.models import Channel, WrapUpCode
 from notes.models import NoteKind, PromiseState
 
@@ -35,7 +35,9 @@ def test_there_is_as_much_as_promised() -> None:
     assert len(table("gestures")) == 13
     assert len(table("staff")["people"]) == 13
     assert {role for _, role, _ in table("staff")["people"].values()} == set(ROLES)
-    assert {line["role"] for line in table("limits")["sets"]} == {"agent", "sales", "supervisor"}
+    assert {role for line in table("policies")["policies"] for role in line.get("who", {}).get("roles", ())} == {
+        "agent", "sales", "supervisor"
+    }  # fmt: skip
 
 
 def test_every_product_that_is_named_is_sold() -> None:
@@ -66,7 +68,7 @@ def test_everybody_who_is_named_works_there() -> None:
     named = {talk["agent"] for talk in TALKS} | {note["author"] for talk in TALKS for note in talk["notes"]}
     named |= {line["owner"] for person in PEOPLE for line in person["promises"]}
     named |= {article.owner.removesuffix(f"@{DOMAIN}") for article in articles(DAYS)}
-    named |= {line["set_by"] for line in table("limits")["sets"]}
+    named |= {line["written_by"] for line in table("policies")["policies"]}
     assert named <= STAFF
 
 

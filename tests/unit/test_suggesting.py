@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.customers.signals import Signal, SignalKind
-from console.gestures.kinds import GestureKind, Occasion
+from console.empowerment.kinds import GestureKind, Occasion
 from console.gestures.situation import Candidate, Given, Liking, Refused, Silence, Situation
 from console.gestures.suggesting import suggest
 from console.money import Money

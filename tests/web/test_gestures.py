@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from console.customers.models import Boundary, BoundaryKind, Complaint
-from console.gestures.kinds import GestureKind
-from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, LedgerEvent, Suggestion
+from console.empowerment.kinds import GestureKind
+from console.gestures.learning_models import Suggestion
+from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry, LedgerEvent
 from tests.conftest import HTMX
-from tests.factories import make_customer, make_delivery, make_order, make_user
-from tests.factories_gestures import make_gesture, make_limits
+from tests.factories import make_customer, make_delivery, make_interaction, make_order, make_user
+from tests.factories_gestures import caps, make_gesture, make_policy
 
 SignIn = Callable[..., Any]  # a FlaskClient that also has its `user`
 
@@ -33,18 +34,22 @@ def shop(session: Session, sign_in: SignIn) -> SimpleNamespace:
     make_delivery(
         session, order, promised_on=(today - timedelta(days=9)).date(), delivered_at=today - timedelta(days=5)
     )
-    make_limits(session)
+    policy = make_policy(session)
     express = make_gesture(session, occasions=["recovery"])
     call = make_gesture(session, "A call back from you", 0, kind=GestureKind.HUMAN_FOLLOWUP, occasions=["recovery"])
     credit = make_gesture(session, "£5 credit", 500, kind=GestureKind.CREDIT)
     candle = make_gesture(session, "A candle", 380, kind=GestureKind.SAMPLE, occasions=["delight"])
     assembly = make_gesture(session, "Furniture assembly", 2200, kind=GestureKind.UPGRADE)
     session.commit()
+    agent = sign_in("agent")
+    make_interaction(session, customer, agent.user)
+    session.commit()
     return SimpleNamespace(
         session=session,
         customer=customer,
         url=f"/customers/{customer.id}/gestures",
-        agent=sign_in("agent"),
+        agent=agent,
+        policy=policy,
         express=express,
         call=call,
         credit=credit,
@@ -79,7 +84,7 @@ def test_the_panel_shows_authority_and_three_reasoned_gestures(shop: SimpleNames
 def test_every_list_that_is_shown_is_written_down(shop: SimpleNamespace) -> None:
     shop.agent.get(shop.url)
     (shown,) = shop.session.scalars(select(Suggestion)).all()
-    assert (shown.customer_id, shown.agent_id, shown.model) == (shop.customer.id, shop.agent.user.id, "rules-1")
+    assert (shown.customer_id, shown.agent_id, shown.model) == (shop.customer.id, shop.agent.user.id, "rules-2")
     assert [item["propensity"] for item in shown.items] == [1.0, 1.0, 1.0]
     assert shown.items[0]["gesture_version"] == shop.express.id
 
@@ -158,7 +163,8 @@ def test_a_refusal_names_the_limit_and_offers_the_best_that_still_fits(shop: Sim
     assert entries(shop) == []
     field = r'name="{}" value="([0-9a-f-]+)"'
     instead = re.search(
-        field.format("version") + "><[^>]*" + field.format("key") + "><button[^>]*>Offer that instead", answer.text
+        field.format("version") + "><[^>]*" + field.format("key") + "><[^>]*><button[^>]*>Offer that instead",
+        answer.text,
     )
     assert instead
     taken = shop.agent.post(shop.url, data={"version": instead[1], "key": instead[2]}, headers=HTMX)
@@ -175,7 +181,7 @@ def test_a_refusal_for_the_conversation_says_what_is_left(shop: SimpleNamespace)
 
 
 def test_a_refusal_for_the_day_says_that_it_frees_up_at_midnight(shop: SimpleNamespace) -> None:
-    make_limits(shop.session, version=2, per_agent_day_minor=800)
+    make_policy(shop.session, replaces=shop.policy, limits=caps(day=800))
     shop.session.commit()
     offer(shop, shop.express)
     answer = offer(shop, shop.credit, key="0000-0000-0000-0009")
@@ -184,7 +190,7 @@ def test_a_refusal_for_the_day_says_that_it_frees_up_at_midnight(shop: SimpleNam
 
 
 def test_a_refusal_for_the_customer_says_the_day_it_frees_up(shop: SimpleNamespace) -> None:
-    make_limits(shop.session, version=2, per_interaction_minor=800, per_customer_minor=800)
+    make_policy(shop.session, replaces=shop.policy, limits=caps(talk=800, customer=800))
     shop.session.commit()
     offer(shop, shop.express)
     answer = offer(shop, shop.credit, key="0000-0000-0000-0009")
@@ -244,12 +250,14 @@ def test_an_administrator_sees_the_panel_but_cannot_offer(shop: SimpleNamespace,
     assert offer(shop, shop.express, client=administrator).status_code == 403
 
 
-def test_an_agent_without_limits_is_told_so(shop: SimpleNamespace, sign_in: SignIn) -> None:
+def test_an_agent_without_a_policy_is_told_so(shop: SimpleNamespace, sign_in: SignIn) -> None:
     sales = sign_in("sales")
-    assert "No limits are set for your role" in sales.get(shop.url).text
+    make_interaction(shop.session, shop.customer, sales.user)
+    shop.session.commit()
+    assert "No policy lets you give here" in sales.get(shop.url).text
     answer = offer(shop, shop.express, client=sales)
     assert answer.status_code == 422
-    assert "Nobody has set limits" in answer.text
+    assert "Ask a supervisor, who can change that." in answer.text
 
 
 def test_a_supervisor_takes_back_what_an_agent_gave_and_says_why(shop: SimpleNamespace, sign_in: SignIn) -> None:
@@ -319,6 +327,7 @@ def test_the_ledger_is_paged_and_its_statements_do_not_grow(shop: SimpleNamespac
 
 SHEET = {
     "kind": "addon",
+    "fulfilment": "manual",
     "name": "A clay pot with the new plant",
     "blurb": "When a plant died",
     "wording": "May I add a pot?",

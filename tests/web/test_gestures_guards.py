@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from console.db import db
 from console.gestures import ledger
 from console.gestures.ledger import offer
-from tests.factories import NOW, make_customer, make_user
-from tests.factories_gestures import make_gesture, make_limits, terms_of
+from tests.factories import NOW, make_customer, make_interaction, make_user
+from tests.factories_gestures import make_gesture, make_policy, terms_of
 
 
 @pytest.fixture(params=[False, True], ids=["real", "demo"])
@@ -25,13 +25,14 @@ def booked(request: pytest.FixtureRequest, app: Flask, session: Session) -> Iter
     """A granted entry of a real and of a demo customer."""
     demo = request.param
     agent, customer = make_user(session, is_demo=demo), make_customer(session, is_demo=demo)
-    limits = make_limits(session, is_demo=demo)
+    policy = make_policy(session, is_demo=demo)
+    make_interaction(session, customer, agent)
     version = make_gesture(session, is_demo=demo)
     session.commit()
     with app.app_context():
         entry = offer(terms_of(agent, customer, version), key="guarded-00000001", now=NOW)
         ledger.grant(entry.id, actor_id=agent.id, now=NOW)
-        yield SimpleNamespace(entry=entry, customer=customer, version=version, limits=limits, demo=demo)
+        yield SimpleNamespace(entry=entry, customer=customer, version=version, policy=policy, demo=demo)
 
 
 def attempt(statement: str, **given: Any) -> bool:
@@ -50,8 +51,11 @@ def attempt(statement: str, **given: Any) -> bool:
         "UPDATE events SET kind = 'nothing'",
         "UPDATE ledger_events SET delta_minor = 0",
         "UPDATE gesture_versions SET cost_minor = 0",
-        "UPDATE limit_sets SET per_agent_day_minor = 1000000",
+        "UPDATE policy_versions SET body_hash = 'other'",
+        "UPDATE policy_versions SET stage = 'draft'",
         "UPDATE ledger_entries SET cost_minor = 0",
+        "UPDATE ledger_entries SET policy_version_id = policy_version_id + 1",
+        "UPDATE ledger_entries SET household = 'another'",
         "UPDATE ledger_entries SET booked_at = expires_at",
         "UPDATE ledger_entries SET agent_id = agent_id + 0, customer_id = customer_id + 1",
         "UPDATE ledger_entries SET state = 'held'",
@@ -64,7 +68,8 @@ def test_nothing_in_the_record_is_changed(booked: SimpleNamespace, statement: st
 
 
 def test_rows_are_deleted_only_when_they_are_demo(booked: SimpleNamespace) -> None:
-    for table in ("ledger_events", "ledger_entries", "events", "limit_sets", "gesture_versions"):
+    assert attempt("DELETE FROM fulfilments")  # what is to be done is no record
+    for table in ("ledger_events", "ledger_entries", "events", "policy_versions", "gesture_versions"):
         assert attempt(f"DELETE FROM {table}") is booked.demo, table
 
 
@@ -75,10 +80,12 @@ def test_a_real_row_never_becomes_demo(booked: SimpleNamespace) -> None:
 
 
 INSERT = """
-INSERT INTO ledger_entries (gesture_version_id, limit_set_id, customer_id, interaction_id, agent_id, occasion, state,
-  currency, cost_minor, face_minor, reason, booked_at, expires_at, idempotency_key, terms_hash)
-SELECT gesture_version_id, limit_set_id, customer_id, interaction_id, agent_id, occasion, 'held',
-  currency, cost_minor, face_minor, reason, {booked_at}, expires_at, :key, terms_hash FROM ledger_entries LIMIT 1
+INSERT INTO ledger_entries (gesture_version_id, gesture_id, policy_id, policy_version_id, guardrails, customer_id,
+  household, interaction_id, agent_id, occasion, state, currency, cost_minor, face_minor, reason_code, reason,
+  booked_at, expires_at, idempotency_key, terms_hash)
+SELECT gesture_version_id, gesture_id, policy_id, policy_version_id, guardrails, customer_id,
+  household, interaction_id, agent_id, occasion, 'held', currency, cost_minor, face_minor, reason_code, reason,
+  {booked_at}, expires_at, :key, terms_hash FROM ledger_entries LIMIT 1
 """
 
 
@@ -87,10 +94,11 @@ def test_an_entry_is_inserted_only_under_stamped_locks(booked: SimpleNamespace) 
     assert db.session.scalar(text(stamped)) == 1
     db.session.commit()
     assert not attempt(INSERT.format(booked_at="expires_at"), key="by-the-back-door")
-    # With its moment stamped on all three lock rows the same row is let in.
+    # With its moment stamped on all its lock rows the same row is let in.
     assert attempt(INSERT.format(booked_at="(SELECT max(last_at) FROM ledger_locks)"), key="by-the-front-door")
-    assert attempt("DELETE FROM ledger_locks WHERE subject LIKE 'interaction:%'")
-    assert not attempt(INSERT.format(booked_at="(SELECT max(last_at) FROM ledger_locks)"), key="one-lock-missing")
+    for subject in ("interaction", "household"):
+        assert attempt(f"DELETE FROM ledger_locks WHERE subject LIKE '{subject}:%'")
+        assert not attempt(INSERT.format(booked_at="(SELECT max(last_at) FROM ledger_locks)"), key="one-lock-missing")
 
 
 def test_the_states_that_are_left_can_be_taken(booked: SimpleNamespace) -> None:
@@ -102,6 +110,6 @@ def test_the_states_that_are_left_can_be_taken(booked: SimpleNamespace) -> None:
 def test_postgresql_refuses_to_empty_the_tables_whole(booked: SimpleNamespace) -> None:
     if db.engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no TRUNCATE")
-    for table in ("events", "ledger_events", "ledger_entries", "gesture_versions", "limit_sets"):
+    for table in ("events", "ledger_events", "ledger_entries", "gesture_versions", "policy_versions"):
         assert not attempt(f"TRUNCATE {table} CASCADE"), table
     assert booked.entry.booked_at < NOW + timedelta(seconds=1)

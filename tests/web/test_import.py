@@ -104,12 +104,22 @@ def test_a_column_that_is_not_in_the_file_is_left_alone(shop: Path) -> None:
 
 
 def test_all_columns_of_a_customer(tmp_path: Path) -> None:
-    header = ["external_id", "name", "account", "birthday", "consent_quote_notes", "customer_since", "country"]
-    row = ["c9", "Nowak, Ewa", "Bakery Ltd", "1980-02-29", "yes", "2020-03-04", "pl"]
+    header = [
+        "external_id",
+        "name",
+        "account",
+        "birthday",
+        "consent_quote_notes",
+        "customer_since",
+        "country",
+        "street",
+    ]
+    row = ["c9", "Nowak, Ewa", "Bakery Ltd", "1980-02-29", "yes", "2020-03-04", "pl", "ul. Długa 7"]
     run_import("customers", csv_file(tmp_path, "c.csv", header, row))
     ewa = rows(Customer)[0]
     assert (ewa.first_name, ewa.last_name, ewa.birth_month, ewa.birth_day) == ("Ewa", "Nowak", 2, 29)
     assert (ewa.consents, ewa.country, rows(Account)[0].name) == ({"quote_notes": True}, "PL", "Bakery Ltd")
+    assert ewa.street == "ul. Długa 7"
     assert history() == [("customer.created", datetime(2020, 3, 4, 12, tzinfo=UTC))]
     assert counts(run_import("customers", tmp_path / "c.csv")) == (0, 0, 1, 0)
 

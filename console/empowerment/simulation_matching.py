@@ -1,0 +1,195 @@
+"""Which policy speaks of which ask, for many at once: as deciding.authority, deciding.binds and deciding.nearest say.
+
+Scenes that every policy sees alike are one class; what each gesture then meets is looked up in a table of classes by
+gestures. That a reason or a note is missing stops nobody here: agents would give one where a policy asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from console.empowerment.deciding import ORDER, Obstacle, caps_money
+from console.empowerment.policy import Kind, Limit, Policy, Scope
+from console.empowerment.rule_arrays import Column, answer
+from console.empowerment.rules import EVERYBODY, Rule, conditions
+from console.empowerment.simulation_demand import MINUTE, Ints, Scenes, World
+from console.empowerment.simulation_meters import NO_CAP, Meter
+from console.empowerment.windows import Window
+
+OCCASIONS = ("recovery", "delight")
+# How far a grant policy gets with a scene, whatever the gesture; MATCHES is all the way.
+FAR = (Obstacle.NOT_FOR_YOU, Obstacle.NOT_THIS_CHANNEL, Obstacle.NOT_THIS_CUSTOMER, Obstacle.NOT_THIS_INTERACTION)
+MATCHES = len(FAR)
+NO_OBSTACLE = -1
+OBSTACLES = (*ORDER, Obstacle.OTHER_CURRENCY)
+
+
+@dataclass(frozen=True)
+class Law:
+    """What a set of policies makes of every scene and gesture. A table's row is `place(scene class, offer)`."""
+
+    policies: Sequence[Policy]
+    offers: int
+    scene_class: Ints  # of each scene
+    seen: Sequence[tuple[int, ...]]  # how far each policy gets with the scenes of each class
+    granting: Ints  # place of the policy that authorises; -1: none
+    obstacle: Ints  # place in OBSTACLES; NO_OBSTACLE
+    meters: Sequence[Meter]
+    caps: Sequence[Ints]  # of each meter
+    finals: Sequence[Ints]  # likewise, what not even an approver may exceed
+    applied: Mapping[tuple[int, Meter], Limit]  # the limit of a policy (by place) that a meter stands for
+
+    def place(self, scenes: Ints, offers: Ints) -> Ints:
+        return self.scene_class[scenes] * self.offers + offers
+
+
+def columns_for(rules: Sequence[Rule], scenes: Scenes, world: World) -> dict[str, Column]:
+    """The customers' facts that the rules ask for, one row for each scene."""
+    names = {condition.field.name for rule in rules for condition in conditions(rule)}
+    return {name: column for name in sorted(names) if (column := scenes.fact(name, world))}
+
+
+def talk_columns(rules: Sequence[Rule], scenes: Scenes, world: World) -> dict[str, Column]:
+    """What rules may ask about the conversation (console/gestures/authority.py: moment)."""
+    names = {condition.field.name for rule in rules for condition in conditions(rule)}
+    found = {}
+    if "occasion" in names:
+        found["occasion"] = Column(np.where(scenes.is_recovery, 0, 1), words=OCCASIONS)
+    if "minutes" in names:
+        found["minutes"] = Column(np.maximum((scenes.at - scenes.started) // MINUTE, 0))
+    if "worst_delay_days" in names and (late := scenes.fact("worst_delay_days", world)):
+        found["worst_delay_days"] = late
+    if "talks_14d" in names and (before := scenes.fact("interactions_14d", world)):
+        found["talks_14d"] = Column(before.values + 1, before.known)
+    return found
+
+
+def reach(
+    policy: Policy, scenes: Scenes, world: World, facts: Mapping[str, Column], talk: Mapping[str, Column]
+) -> Ints:
+    """How far the policy gets with each scene: a place in FAR, or MATCHES; of a guardrail only whether it binds (1)."""
+    body, size = policy.body, len(scenes)
+    now = scenes.at.view("datetime64[us]")
+    included = [body.who.includes(one.id, one.roles, one.team_id) for one in world.agents]
+    who = np.array(included, bool)[scenes.agent]
+    channel = np.array([not body.channels or one in body.channels for one in world.channels], bool)[scenes.channel]
+    masks = []
+    for rule, columns in ((body.customers, facts), (body.interaction, talk)):
+        if rule == EVERYBODY:
+            masks.append(np.ones(size, bool))
+            continue
+        holds, fails = answer(rule, columns, now, size)
+        masks.append(holds if policy.kind is Kind.GRANT else ~fails)
+    if policy.kind is Kind.GUARDRAIL:
+        return np.asarray(who & channel & masks[0] & masks[1], np.int64)
+    return stages((who, channel, *masks))
+
+
+def stages(passed: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]) -> Ints:
+    """How many were passed before the first that was not."""
+    result = np.zeros(len(passed[0]), np.int64)
+    so_far = np.ones(len(passed[0]), bool)
+    for one in passed:
+        so_far = so_far & one
+        result += so_far
+    return result
+
+
+def classes(policies: Sequence[Policy], scenes: Scenes, world: World) -> tuple[Ints, list[tuple[int, ...]]]:
+    """The class of each scene, and how far each policy gets with the scenes of each class."""
+    facts = columns_for([one.body.customers for one in policies], scenes, world)
+    talk = talk_columns([one.body.interaction for one in policies], scenes, world)
+    found = np.zeros(len(scenes), np.int64)
+    seen: list[tuple[int, ...]] = [()]
+    for policy in policies:
+        found = found * (MATCHES + 1) + reach(policy, scenes, world, facts, talk)
+        is_there = np.bincount(found, minlength=len(seen) * (MATCHES + 1)) > 0
+        found = (np.cumsum(is_there) - 1)[found]
+        seen = [(*seen[one // (MATCHES + 1)], one % (MATCHES + 1)) for one in np.flatnonzero(is_there).tolist()]
+    return found, seen
+
+
+def law(policies: Sequence[Policy], scenes: Scenes, world: World) -> Law:
+    return law_of(policies, *classes(policies, scenes, world), world)
+
+
+def law_of(policies: Sequence[Policy], scene_class: Ints, seen: Sequence[tuple[int, ...]], world: World) -> Law:
+    speaks = [
+        [one.body.gestures.includes(gift.gesture_id, gift.kind, cash_like=gift.cash_like) for gift in world.catalogue]
+        for one in policies
+    ]
+    meters = list(dict.fromkeys(meter_of(limit, policy) for policy in policies for limit in policy.body.limits))
+    size = len(seen) * len(world.catalogue)
+    granting, obstacle = np.full(size, -1), np.full(size, NO_OBSTACLE)
+    caps, finals = np.full((len(meters), size), NO_CAP), np.full((len(meters), size), NO_CAP)
+    known: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
+    row = 0
+    for far in seen:
+        for offer, gift in enumerate(world.catalogue):
+            one, stop = authority(policies, far, [spoken[offer] for spoken in speaks])
+            guards = [
+                place
+                for place, policy in enumerate(policies)
+                if policy.kind is Kind.GUARDRAIL and far[place] and speaks[place][offer]
+            ]
+            in_force = (*guards, one) if one >= 0 else tuple(guards)
+            if one >= 0 and any(
+                policies[place].body.currency != gift.currency and caps_money(policies[place]) for place in in_force
+            ):
+                stop = OBSTACLES.index(Obstacle.OTHER_CURRENCY)
+            granting[row], obstacle[row] = one, stop
+            if in_force not in known:
+                known[in_force] = caps_of([policies[place] for place in in_force], meters)
+            caps[:, row], finals[:, row] = known[in_force]
+            row += 1
+    applied = {
+        (place, meter_of(limit, policy)): limit
+        for place, policy in enumerate(policies)
+        for limit in sorted(policy.body.limits, key=lambda one: -one.cap)  # of two alike the smaller one stays
+    }
+    return Law(
+        policies, len(world.catalogue), scene_class, seen, granting, obstacle, meters, list(caps), list(finals), applied
+    )
+
+
+def meter_of(limit: Limit, policy: Policy) -> Meter:
+    meter = Meter.of(limit, policy)
+    # Nothing is ever given under a guardrail, so its pool holds this one alone.
+    if policy.kind is Kind.GUARDRAIL and limit.scope is Scope.POOL:
+        return Meter(limit.scope, limit.measure, Window.EACH, 0, "", 0, meter.currency)
+    return meter
+
+
+def authority(policies: Sequence[Policy], far: Sequence[int], speaks: Sequence[bool]) -> tuple[int, int]:
+    """The place of the grant policy that authorises, and NO_OBSTACLE; or -1 and the obstacle of the nearest."""
+    best, nearest = -1, OBSTACLES.index(Obstacle.NOT_FOR_YOU)
+    for place, policy in enumerate(policies):
+        if policy.kind is not Kind.GRANT:
+            continue
+        if far[place] == MATCHES and speaks[place]:
+            if best < 0 or rank(policy) > rank(policies[best]):
+                best = place
+        elif far[place] > 0 and not speaks[place]:
+            nearest = max(nearest, OBSTACLES.index(Obstacle.NOT_THIS_GESTURE))
+        elif far[place] < MATCHES:
+            nearest = max(nearest, OBSTACLES.index(FAR[far[place]]))
+    return (best, NO_OBSTACLE) if best >= 0 else (-1, nearest)
+
+
+def rank(policy: Policy) -> tuple[int, int]:
+    return policy.body.priority, -policy.id
+
+
+def caps_of(policies: Sequence[Policy], meters: Sequence[Meter]) -> tuple[Ints, Ints]:
+    """The smallest cap of each meter, of all limits and of those that are final."""
+    caps, finals = np.full(len(meters), NO_CAP), np.full(len(meters), NO_CAP)
+    for policy in policies:
+        for limit in policy.body.limits:
+            place = meters.index(meter_of(limit, policy))
+            caps[place] = min(caps[place], limit.cap)
+            if policy.kind is Kind.GUARDRAIL or not limit.overridable:
+                finals[place] = min(finals[place], limit.cap)
+    return caps, finals

@@ -1,0 +1,259 @@
+"""Many asks decided at once are decided as `deciding.decide` would, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.empowerment import simulation_meters
+from console.empowerment.deciding import Ask, Obstacle, decide
+from console.empowerment.fields import CUSTOMER, INTERACTION
+from console.empowerment.policy import WINDOWS, Body, Choice, Kind, Limit, Measure, Policy, Scope, Who
+from console.empowerment.rule_arrays import Column
+from console.empowerment.rules import EVERYBODY, read_rule
+from console.empowerment.simulation_demand import NEVER, Agent, Asks, Offerable, Scenes, World
+from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, law
+from console.empowerment.simulation_replay import Demand, replay
+from console.empowerment.windows import Window
+
+START = datetime(2026, 3, 27, 22, 0, tzinfo=UTC)  # two days before the clocks go forward
+AGENTS = [
+    Agent(7, frozenset({"agent"}), 1),
+    Agent(8, frozenset({"agent", "sales"}), 1),
+    Agent(9, frozenset({"sales"}), 2),
+    Agent(10, frozenset({"agent"}), None),
+]
+CATALOGUE = [
+    Offerable(1, 11, "credit", "GBP", 1000, 1000, cash_like=True, gesture=0),
+    Offerable(2, 12, "addon", "GBP", 300, 700, gesture=1),
+    Offerable(3, 12, "addon", "GBP", 450, 900, gesture=1),
+    Offerable(4, 13, "human_followup", "GBP", 0, 0, gesture=2),
+    Offerable(5, 14, "sample", "EUR", 200, 250, gesture=3),
+]
+TIERS, CHANNELS = ("standard", "silver", "gold"), ("phone", "chat")
+FACTS = [
+    ("gold", 3, 1),
+    ("silver", None, 40),
+    (None, 9, None),
+    ("standard", 0, 91),
+]  # tier, orders, days since a gesture
+
+
+def rule(fields, data):
+    return read_rule(data, fields)
+
+
+CUSTOMERS = [
+    EVERYBODY,
+    rule(CUSTOMER, {"field": "tier", "op": "in", "value": ["gold", "silver"]}),
+    rule(CUSTOMER, {"not": {"field": "orders_90d", "op": "lt", "value": 5}}),
+    rule(CUSTOMER, {"any": [{"field": "last_gesture_at", "op": "is_unknown"},
+                            {"field": "last_gesture_at", "op": "ge", "value": 41}]}),
+]  # fmt: skip
+TALKS = [
+    EVERYBODY,
+    rule(INTERACTION, {"field": "occasion", "op": "in", "value": ["recovery"]}),
+    rule(INTERACTION, {"field": "minutes", "op": "ge", "value": 3}),
+]
+
+
+@st.composite
+def limits(draw):
+    scope = draw(st.sampled_from(list(Scope)))
+    window = draw(st.sampled_from(WINDOWS[scope]))
+    measure = draw(st.sampled_from(list(Measure)))
+    cap = draw(
+        st.integers(0, 6) if measure is Measure.COUNT else st.sampled_from([0, 300, 750, 1000, 1900, 3000, 6000])
+    )
+    days = draw(st.sampled_from([1, 2, 7])) if window is Window.ROLLING else 0
+    return Limit(scope, measure, window, cap, days, draw(st.booleans()))
+
+
+@st.composite
+def policies(draw, number):
+    return Policy(
+        number,
+        100 + number,
+        Kind.GUARDRAIL if draw(st.integers(0, 3)) == 0 else Kind.GRANT,
+        f"Policy {number}",
+        Body(
+            currency=draw(st.sampled_from(["GBP", "GBP", "GBP", "EUR"])),
+            zone=draw(st.sampled_from(["Europe/London", "UTC", "Pacific/Auckland"])),
+            week_start=draw(st.integers(0, 6)),
+            priority=draw(st.integers(1, 3)),
+            who=draw(st.sampled_from([Who(), Who(roles=("sales",)), Who(teams=(1,)), Who(except_agents=(7,))])),
+            channels=draw(st.sampled_from([(), (), ("phone",)])),
+            customers=draw(st.sampled_from(CUSTOMERS)),
+            interaction=draw(st.sampled_from(TALKS)),
+            gestures=draw(st.sampled_from([Choice(), Choice(), Choice(kinds=("addon",)), Choice(cash_like=False)])),
+            limits=tuple(draw(st.lists(limits(), max_size=4))),
+        ),
+    )
+
+
+@dataclass
+class Wanted:
+    """One ask in words that this test understands by itself."""
+
+    at: datetime
+    agent: int
+    customer: int
+    talk: int
+    offer: int
+    minutes: int
+    recovery: bool
+    channel: int
+    approved: bool
+    forced: bool
+    stays: int  # minutes until it is gone; 0: for good
+    is_reversal: bool
+
+
+@st.composite
+def histories(draw):
+    now, found = START, []
+    for _ in range(draw(st.integers(1, 25))):
+        now += timedelta(minutes=draw(st.sampled_from([0, 0, 1, 7, 120, 600, 1440])))
+        found.append(
+            Wanted(
+                now, draw(st.integers(0, 3)), draw(st.integers(0, 3)), draw(st.integers(0, 5)), draw(st.integers(0, 4)),
+                draw(st.integers(0, 6)), draw(st.booleans()), draw(st.integers(0, 1)), draw(st.integers(0, 5)) == 0,
+                False, draw(st.sampled_from([0, 0, 0, 1, 7, 1440, 4000])), draw(st.booleans()),
+            )
+        )  # fmt: skip
+    for one in found[: draw(st.integers(0, 2))]:
+        one.forced = True
+    return found
+
+
+def moments(when):
+    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def world_of(wanted):
+    at = np.array([moments(one.at) for one in wanted])
+    count = np.arange(len(wanted))
+    ints = lambda name: np.array([int(getattr(one, name)) for one in wanted])  # noqa: E731
+    flags = lambda name: ints(name).astype(bool)  # noqa: E731
+    scenes = Scenes(
+        at, ints("agent"), ints("customer"), ints("talk"), ints("channel"), ints("customer"),
+        at - ints("minutes") * 60_000_000 - 1, flags("recovery"),
+    )  # fmt: skip
+    offers = [CATALOGUE[one.offer] for one in wanted]
+    gone = np.array([moments(one.at + timedelta(minutes=one.stays)) if one.stays else NEVER for one in wanted])
+    asks = Asks(
+        at=at, came=count, scene=count, agent=ints("agent"), customer=ints("customer"), talk=ints("talk"),
+        offer=ints("offer"), cost=np.array([one.cost_minor for one in offers]),
+        face=np.array([one.face_minor for one in offers]), gone_at=gone, gone_came=np.full(len(wanted), -1),
+        approved=flags("approved"), forced=flags("forced"), taken_back=flags("is_reversal"),
+        spent=np.ones(len(wanted), bool), booked_under=np.where(flags("forced"), 1, 0),
+        probe=np.zeros(len(wanted), bool),
+    )  # fmt: skip
+    columns = list(zip(*FACTS, strict=True))
+    gestured = np.array([np.datetime64("NaT") if one is None else day(one) for one in columns[2]], "M8[us]")
+    facts = {
+        "tier": Column(np.array([-1 if one is None else TIERS.index(one) for one in columns[0]]),
+                       np.array([one is not None for one in columns[0]]), TIERS),
+        "orders_90d": Column(np.array([one or 0 for one in columns[1]]), 
+                             np.array([one is not None for one in columns[1]])),
+        "last_gesture_at": Column(gestured),
+    }  # fmt: skip
+    world = World(
+        agents=AGENTS, teams=np.array([0, 0, 1, 2]), people=np.arange(4), channels=CHANNELS, catalogue=CATALOGUE,
+        currency="GBP", facts=facts, households=np.array([0, 0, 1, 2]), days=np.array([0, NEVER]),
+    )  # fmt: skip
+    return world, Demand("recorded", scenes, asks)
+
+
+def day(days):
+    return np.datetime64((START - timedelta(days=days)).replace(tzinfo=None), "us")
+
+
+class Kept:
+    """The bookings so far, summed up in the plainest way: an Usage."""
+
+    def __init__(self, booked, place, one):
+        self.booked, self.place, self.one = booked, place, one
+
+    def used(self, limit, policy, since):
+        return sum(self.amounts(limit, policy, since)), 0
+
+    def bookings(self, limit, policy, since):
+        return []
+
+    def amounts(self, limit, policy, since):
+        households, teams = [0, 0, 1, 2], [1, 1, 2, None]
+        for under, other in self.booked:
+            gone = bool(other.stays) and other.at + timedelta(minutes=other.stays) <= self.one.at
+            stays_counted = limit.measure is Measure.COUNT and limit.scope in (Scope.CUSTOMER, Scope.HOUSEHOLD)
+            if gone and not (stays_counted and other.is_reversal):
+                continue
+            if since and (other.at <= since if limit.window is Window.ROLLING else other.at < since):
+                continue
+            same = {
+                Scope.GESTURE: CATALOGUE[other.offer].gesture_id == CATALOGUE[self.one.offer].gesture_id,
+                Scope.INTERACTION: other.talk == self.one.talk,
+                Scope.CUSTOMER: other.customer == self.one.customer,
+                Scope.HOUSEHOLD: households[other.customer] == households[self.one.customer],
+                Scope.AGENT: other.agent == self.one.agent,
+                Scope.TEAM: teams[other.agent] == teams[self.one.agent],
+                Scope.POOL: under == policy.id,
+            }[limit.scope]
+            gift = CATALOGUE[other.offer]
+            if same and (limit.measure is Measure.COUNT or gift.currency == policy.body.currency):
+                yield {Measure.COUNT: 1, Measure.COST: gift.cost_minor, Measure.FACE: gift.face_minor}[limit.measure]
+
+
+def one_by_one(wanted, rules):
+    booked: list[tuple[int, Wanted]] = []
+    found: list[tuple[bool, Obstacle | None, bool]] = []
+    for place, one in enumerate(wanted):
+        if one.forced:
+            booked.append((1, one))
+            found.append((True, None, False))
+            continue
+        gift, agent = CATALOGUE[one.offer], AGENTS[one.agent]
+        tier, orders, days = FACTS[one.customer]
+        ask = Ask(
+            now=one.at, agent_id=agent.id, roles=agent.roles, team_id=agent.team_id, channel=CHANNELS[one.channel],
+            customer={"tier": tier, "orders_90d": orders,
+                      "last_gesture_at": None if days is None else START - timedelta(days=days)},
+            interaction={"occasion": "recovery" if one.recovery else "delight", "minutes": one.minutes},
+            gesture_id=gift.gesture_id, kind=gift.kind, currency=gift.currency, cost_minor=gift.cost_minor,
+            face_minor=gift.face_minor, cash_like=gift.cash_like,
+        )  # fmt: skip
+        decision = decide(ask, rules, Kept(booked, place, one))
+        allowed = decision.is_allowed or (one.approved and decision.may_ask)
+        if allowed:
+            assert decision.policy is not None
+            booked.append((decision.policy.id, one))
+        found.append((allowed, decision.obstacles[0] if decision.obstacles else None, decision.may_ask and not allowed))
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.integers(0), min_size=1, max_size=4).flatmap(
+        lambda few: st.tuples(*(policies(number + 1) for number in range(len(few))))
+    ),
+    histories(),
+    st.sampled_from([1, 3, 16_000]),
+)
+def test_deciding_many_at_once_is_deciding_them_one_by_one(rules, wanted, span):
+    world, demand = world_of(wanted)
+    usual, simulation_meters.SPAN = simulation_meters.SPAN, span
+    try:
+        outcome = replay(demand, law(rules, demand.scenes, world), world)
+    finally:
+        simulation_meters.SPAN = usual
+    got = [
+        (bool(allowed), None if stop == NO_OBSTACLE else OBSTACLES[stop], bool(ask))
+        for allowed, stop, ask in zip(outcome.allowed, outcome.obstacle, outcome.needs_approval, strict=True)
+    ]
+    wanted_ones = one_by_one(wanted, rules)
+    judged = [number for number, one in enumerate(wanted) if not one.forced]
+    assert [got[number] for number in judged] == [wanted_ones[number] for number in judged]

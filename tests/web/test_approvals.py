@@ -1,0 +1,471 @@
+"""Asking for more than one's limit, and the answer, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_security.utils import hash_password
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from console.auth.confirming import KEPT
+from console.auth.models import User
+from console.customers.models import Email
+from console.db import db
+from console.empowerment.models import PolicyVersion, Stage
+from console.empowerment.policy import Approval
+from console.errors import DomainError
+from console.events import Event
+from console.gestures import approvals
+from console.gestures.approval_models import ApprovalRequest, RequestState
+from console.gestures.models import EntryState, LedgerEntry
+from console.gestures.review_models import StaffLink
+from console.interactions.models import Interaction, InteractionState
+from tests.conftest import HTMX
+from tests.factories import (
+    add,
+    make_customer,
+    make_delivery,
+    make_interaction,
+    make_order,
+    make_team,
+    make_user,
+    numbers,
+)
+from tests.factories_gestures import caps, make_gesture, make_policy
+
+SignIn = Callable[..., Any]
+WIDE = caps(each=5000, talk=7500, customer=10_000, day=30_000)
+OPEN, YES, NO, INSTEAD = RequestState.PENDING, RequestState.APPROVED, RequestState.REJECTED, RequestState.COUNTERED
+
+
+@pytest.fixture
+def shop(session: Session, sign_in: SignIn) -> SimpleNamespace:
+    """An agent with £10 a gesture, a supervisor with £50, and a gesture of £15. Both are signed in."""
+    customer = make_customer(session)
+    day = datetime.now(UTC) - timedelta(days=5)
+    make_delivery(session, make_order(session, customer), promised_on=day.date() - timedelta(days=4), delivered_at=day)
+    policy = make_policy(session)
+    make_policy(session, roles=("supervisor",), limits=WIDE)
+    big = make_gesture(session, "£15 credit", 1500, face_minor=1500)
+    small = make_gesture(session, "£8 credit", 800, face_minor=800)
+    session.commit()
+    agent, boss = sign_in("agent"), sign_in("supervisor")
+    talk = make_interaction(session, customer, agent.user)
+    session.commit()
+    confirm(boss)
+    return SimpleNamespace(
+        session=session, customer=customer, policy=policy, big=big, small=small, agent=agent, boss=boss, talk=talk
+    )
+
+
+def confirm(client: Any) -> None:
+    with client.session_transaction() as cookie:
+        cookie[KEPT] = [client.user.id, int(datetime.now(UTC).timestamp())]
+
+
+def ask(shop: SimpleNamespace, version: Any = None, client: Any = None, **data: Any) -> TestResponse:
+    given = {"version": (version or shop.big).id, "key": f"0000-0000-0000-{next(numbers)}", "reason": "Twice late"}
+    url = f"/customers/{shop.customer.id}/approvals"
+    response: TestResponse = (client or shop.agent).post(url, data=given | data, headers=HTMX)
+    return response
+
+
+def asked(shop: SimpleNamespace, **data: Any) -> ApprovalRequest:
+    assert ask(shop, **data).status_code == 200
+    return latest(shop)
+
+
+def latest(shop: SimpleNamespace) -> ApprovalRequest:
+    shop.session.expire_all()
+    found: ApprovalRequest = shop.session.scalars(select(ApprovalRequest).order_by(ApprovalRequest.id.desc())).first()
+    return found
+
+
+def answer(client: Any, request: ApprovalRequest, what: str = "approval", **data: Any) -> TestResponse:
+    response: TestResponse = client.post(f"/approvals/{request.id}/{what}", data=data, headers=HTMX)
+    return response
+
+
+def entries(shop: SimpleNamespace) -> list[LedgerEntry]:
+    shop.session.expire_all()
+    return list(shop.session.scalars(select(LedgerEntry).order_by(LedgerEntry.id)))
+
+
+def kinds(shop: SimpleNamespace) -> list[str]:
+    found = select(Event.kind).where(Event.kind.startswith("approval.")).order_by(Event.id)
+    return list(shop.session.scalars(found))
+
+
+def change_policy(shop: SimpleNamespace, **approval: Any) -> None:
+    make_policy(shop.session, replaces=shop.policy, approval=Approval(**approval))
+    shop.session.commit()
+
+
+def test_a_refusal_leads_to_a_yes_in_two_screens(shop: SimpleNamespace) -> None:
+    url = f"/customers/{shop.customer.id}/gestures"
+    refused = shop.agent.post(url, data={"version": shop.big.id, "key": "0000-0000-0000-0001"}, headers=HTMX)
+    assert refused.status_code == 422
+    assert all(text in refused.text for text in ('data-key="a"', "Ask for approval", "What still fits"))
+
+    waits = ask(shop)
+    assert all(text in waits.text for text in ("Asked. An answer comes within", "every 3s", "What fits at once"))
+    request = latest(shop)
+    assert (request.state, request.interaction_id, request.cost_minor) == (OPEN, shop.talk.id, 1500)
+    assert request.expires_at - request.requested_at == timedelta(minutes=5)
+    assert "1</span>" in shop.boss.get("/approvals/badge").text
+    inbox = shop.boss.get("/approvals").text
+    assert all(text in inbox for text in ("Twice late", "£5.00 over £10 each", shop.agent.user.name, "Isla Mercer"))
+    assert all(f'data-key="{key}"' in inbox for key in "yxc")
+
+    done = answer(shop.boss, request)
+    assert (done.status_code, "Approved and held" in done.headers["HX-Trigger"]) == (200, True)
+    (entry,) = entries(shop)
+    assert (entry.state, entry.approval_id, entry.agent_id) == (EntryState.HELD, request.id, shop.agent.user.id)
+    assert kinds(shop) == ["approval.requested", "approval.approved"]
+    news = shop.agent.get(f"/customers/{shop.customer.id}/approvals?seen={request.id}-pending-0", headers=HTMX)
+    assert "Approved: it is held for you" in news.headers["HX-Trigger"]
+    assert "What does" in news.text
+    assert answer(shop.boss, request).status_code == 200  # a second click
+    assert len(entries(shop)) == 1
+
+
+def test_nothing_new_is_not_sent_again(shop: SimpleNamespace) -> None:
+    request = asked(shop)
+    mark = f"{request.id}-pending-0"
+    assert shop.agent.get(f"/customers/{shop.customer.id}/approvals?seen={mark}", headers=HTMX).status_code == 204
+    news = f"/approvals/news?open={request.id}&card={mark}&queue="
+    assert shop.boss.get(news + mark, headers=HTMX).status_code == 204
+    queue = shop.boss.get(news, headers=HTMX)  # another one came: what is being typed is left alone
+    assert (queue.headers["HX-Retarget"], 'id="approval"' in queue.text) == ("#approvals-queue", False)
+
+
+def test_one_press_is_one_request_and_it_can_be_withdrawn(shop: SimpleNamespace) -> None:
+    first = asked(shop, key="0000-0000-0000-aaaa")
+    assert asked(shop, key="0000-0000-0000-aaaa").id == first.id
+    assert asked(shop).id == first.id  # the same from another tab
+    assert ask(shop, shop.small, key="0000-0000-0000-aaaa").status_code == 422
+    for other in ({"reason": "Thrice late"}, {"cost": "900"}):
+        assert "on other terms" in ask(shop, key="0000-0000-0000-aaaa", **other).text
+    assert shop.agent.get(f"/customers/{shop.customer.id}/approvals?seen=²-x.9-y", headers=HTMX).status_code == 200
+    assert shop.agent.post(f"/approvals/{first.id}/withdrawal", headers=HTMX).status_code == 200
+    assert latest(shop).state is RequestState.WITHDRAWN
+    late = answer(shop.boss, first)
+    assert (late.status_code, "It was withdrawn." in late.text, entries(shop)) == (422, True, [])
+
+
+@pytest.mark.parametrize(
+    ("approval", "cost", "said"),
+    [
+        ({"most_over_percent": 40}, 1500, "£14.00 at the most"),
+        ({"roles": ("administrator",)}, 1500, "Nobody else is here"),
+        ({"second_over_minor": 1500}, 1500, "Nobody else is here"),  # two would be needed
+        ({}, 800, "inside your limits now"),
+    ],
+)
+def test_what_nobody_could_allow_is_not_asked(
+    shop: SimpleNamespace, approval: dict[str, Any], cost: int, said: str
+) -> None:
+    change_policy(shop, **approval)
+    refused = ask(shop, shop.big if cost == 1500 else shop.small)
+    assert refused.status_code == 422
+    assert said in refused.text
+    assert shop.session.scalars(select(ApprovalRequest)).all() == []
+
+
+def test_a_reason_is_asked_for_and_the_form_stays(shop: SimpleNamespace) -> None:
+    refused = ask(shop, reason=" ")
+    assert (refused.status_code, "Say in a line why" in refused.text) == (422, True)
+    assert f'name="version" value="{shop.big.id}"' in refused.text
+
+
+def test_four_eyes(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    """Neither who asked, nor who is linked to the customer, nor who has another role, nor nobody."""
+    own = shop.boss.user
+    dear = make_gesture(shop.session, "£80 credit", 8000)
+    shop.session.commit()
+    request = asked(shop)
+    add(shop.session, Email(customer_id=shop.customer.id, address=own.email))
+    shop.session.commit()
+    refused = answer(shop.boss, request)
+    assert (refused.status_code, "decided by a colleague" in refused.text) == (422, True)
+    assert shop.session.scalars(select(StaffLink.basis)).one() == "email"  # kept, should the e-mail be edited away
+    assert "badge" not in shop.boss.get("/approvals/badge").text
+    assert answer(shop.agent, request).status_code == 403
+
+    second = sign_in("supervisor")
+    confirm(second)
+    make_interaction(shop.session, shop.customer, second.user)
+    shop.session.commit()
+    assert "You asked this yourself" in answer(second, asked(shop, version=dear, client=second)).text
+
+
+def test_a_subordinate_does_not_decide_for_a_supervisor(shop: SimpleNamespace, in_app: None) -> None:
+    from console.empowerment.policy import Body
+    from console.gestures.approving import NotYours, may_decide
+
+    request = ApprovalRequest(requester_id=shop.boss.user.id, requester=shop.boss.user, customer=shop.customer)
+    body = Body("GBP", "Europe/London", approval=Approval(roles=("agent", "supervisor")))
+    with pytest.raises(NotYours):
+        may_decide(shop.agent.user, request, body, datetime.now(UTC))
+
+
+def test_the_own_team_is_asked_first_and_everybody_from_half_time_on(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    other = sign_in(make_user(shop.session, "supervisor", team=make_team(shop.session, "Studio")))
+    confirm(other)
+    request = asked(shop)
+    assert request.escalates_at - request.requested_at == timedelta(minutes=2.5)
+    assert "Their own team is asked first" in answer(other, request).text
+    assert "badge" not in other.get("/approvals/badge").text
+    later(shop, request, minutes=3)
+    assert "badge" in other.get("/approvals/badge").text
+    assert answer(other, request).status_code == 200
+    assert latest(shop).state is YES
+
+
+def later(shop: SimpleNamespace, request: ApprovalRequest, minutes: float) -> None:
+    """As if it had been asked so long ago."""
+    gone = timedelta(minutes=minutes)
+    moved = {name: getattr(request, name) - gone for name in ("requested_at", "escalates_at", "expires_at")}
+    shop.session.execute(update(ApprovalRequest).where(ApprovalRequest.id == request.id).values(**moved))
+    shop.session.commit()
+
+
+def test_time_runs_out_by_the_clock_and_is_written_down_when_somebody_looks(shop: SimpleNamespace) -> None:
+    request = asked(shop)
+    later(shop, request, minutes=5)
+    late = answer(shop.boss, request)
+    assert (late.status_code, "so it ran out" in late.text, entries(shop)) == (422, True, [])
+    assert latest(shop).state is RequestState.LAPSED
+    assert kinds(shop) == ["approval.requested", "approval.lapsed"]
+    assert "nobody answered in time" in shop.agent.get(f"/customers/{shop.customer.id}/gestures", headers=HTMX).text
+
+
+def test_a_talk_that_ended_may_still_be_answered(shop: SimpleNamespace) -> None:
+    request = asked(shop)
+    ended = {"state": InteractionState.CLOSED, "ended_at": datetime.now(UTC) - timedelta(hours=1)}
+    shop.session.execute(update(Interaction).values(**ended))
+    shop.session.commit()
+    assert answer(shop.boss, request).status_code == 200
+    assert entries(shop)[0].interaction_id == shop.talk.id
+
+
+def test_a_no_tells_why(shop: SimpleNamespace) -> None:
+    request = asked(shop)
+    assert answer(shop.boss, request, "rejection", reason="").status_code == 422
+    assert answer(shop.boss, request, "rejection", reason="Too much for a scratch").status_code == 200
+    assert latest(shop).state is NO
+    panel = shop.agent.get(f"/customers/{shop.customer.id}/gestures", headers=HTMX).text
+    assert "Too much for a scratch" in panel
+    assert "£8 credit" in panel
+
+
+@pytest.mark.parametrize(("cost", "approved"), [(800, False), (1200, True)])
+def test_something_else_is_offered_and_taken(shop: SimpleNamespace, cost: int, approved: bool) -> None:
+    """Inside the agent's own £10 it is their own; above it stands on the supervisor's yes."""
+    other = shop.small if cost == 800 else make_gesture(shop.session, "£12 credit", 1200)
+    shop.session.commit()
+    request = asked(shop)
+    assert answer(shop.boss, request, "counter-offer", choice=f"{other.id}-{cost}").status_code == 200
+    assert (
+        f"{shop.boss.user.name} offers this instead"
+        in shop.agent.get(f"/customers/{shop.customer.id}/gestures", headers=HTMX).text
+    )
+    for _ in range(2):
+        assert shop.agent.post(f"/approvals/{request.id}/acceptance", headers=HTMX).status_code == 200
+    (entry,) = entries(shop)
+    assert (entry.cost_minor, entry.approval_id) == (cost, request.id if approved else None)
+    assert latest(shop).state is RequestState.TAKEN
+    assert kinds(shop)[1:] == ["approval.countered", "approval.taken"]
+
+
+def test_a_counter_offer_is_no_dearer_and_one_that_exists(shop: SimpleNamespace) -> None:
+    dear = make_gesture(shop.session, "£16 credit", 1600)
+    shop.session.commit()
+    request = asked(shop)
+    for choice in (
+        f"{dear.id}-1600",
+        f"{shop.big.id}-1500",
+        f"{shop.small.id}-799",
+        "987654321-1",
+        "x",
+        "9" * 30 + "-1",
+    ):
+        assert answer(shop.boss, request, "counter-offer", choice=choice).status_code == 422
+    assert latest(shop).state is OPEN
+    less = make_gesture(shop.session, "£12 credit", 1200)
+    shop.session.commit()
+    assert answer(shop.boss, request, "counter-offer", choice=f"{less.id}-1200").status_code == 200
+    shop.session.execute(update(User).where(User.id == shop.boss.user.id).values(active=False))
+    shop.session.commit()
+    gone = shop.agent.post(f"/approvals/{request.id}/acceptance", headers=HTMX)
+    assert (gone.status_code, "can allow it no longer" in gone.text, entries(shop)) == (422, True, [])
+
+
+def test_nobody_allows_what_they_could_not_give(shop: SimpleNamespace) -> None:
+    make_policy(shop.session, roles=("supervisor",), limits=caps(each=1200), priority=200)
+    shop.session.commit()
+    request = asked(shop)
+    assert "more than your own limit of £12 each" in shop.boss.get(f"/approvals/{request.id}").text
+    refused = answer(shop.boss, request)
+    assert (refused.status_code, entries(shop), latest(shop).state) == (422, [], OPEN)
+
+
+def test_the_budget_of_a_day_counts_what_was_allowed(shop: SimpleNamespace) -> None:
+    change_policy(shop, budget_minor=2500)
+    assert answer(shop.boss, asked(shop)).status_code == 200
+    shop.session.execute(update(LedgerEntry).values(state=EntryState.HELD))
+    other = make_customer(shop.session, "Omar", "Khan")
+    make_interaction(shop.session, other, shop.agent.user)
+    shop.session.commit()
+    shop.customer = other
+    request = asked(shop)
+    refused = answer(shop.boss, request)
+    assert (refused.status_code, "£25.00 a day and have £10.00 of it left" in refused.text) == (422, True)
+    assert (len(entries(shop)), latest(shop).state) == (1, OPEN)
+
+
+def test_two_have_to_agree_to_what_is_large(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    second = sign_in("supervisor")
+    confirm(second)
+    change_policy(shop, second_over_minor=1500)
+    request = asked(shop)
+    assert answer(shop.boss, request).status_code == 200
+    assert (latest(shop).state, entries(shop)) == (OPEN, [])
+    assert "You agreed already" in answer(shop.boss, request).text
+    assert answer(second, request).status_code == 200
+    assert (latest(shop).state, len(entries(shop))) == (YES, 1)
+    assert kinds(shop) == ["approval.requested", "approval.agreed", "approval.approved"]
+
+
+def test_everything_is_decided_afresh(shop: SimpleNamespace) -> None:
+    """A limit that failed only since, terms that were tampered with, and a policy that was replaced."""
+    request = asked(shop)
+    failures = [request.failures[0] | {"cap": 1400}]
+    shop.session.execute(update(ApprovalRequest).values(failures=failures))
+    shop.session.commit()
+    assert "not what was asked" in answer(shop.boss, request).text
+    shop.session.execute(update(ApprovalRequest).values(failures=request.failures))
+    make_policy(shop.session, replaces=shop.policy, limits=caps(talk=1400))
+    shop.session.commit()
+    assert answer(shop.boss, request).status_code == 422
+    assert (entries(shop), latest(shop).state) == ([], OPEN)
+
+
+def test_a_decision_takes_a_password_entered_just_now(shop: SimpleNamespace, app: Flask) -> None:
+    request = asked(shop)
+    with app.app_context():
+        word = hash_password("a good long one")
+    shop.session.execute(update(User).where(User.id == shop.boss.user.id).values(password=word))
+    shop.session.commit()
+    with shop.boss.session_transaction() as cookie:
+        cookie[KEPT] = [shop.boss.user.id, int(datetime.now(UTC).timestamp()) - 901]
+    refused = answer(shop.boss, request)
+    assert (refused.status_code, "Your password, before you decide" in refused.text) == (422, True)
+    send = lambda word: shop.boss.post("/approvals/confirmation", data={"password": word, "open": request.id})  # noqa: E731
+    assert (send("wrong").status_code, send("x" * 9000).status_code) == (422, 422)
+    assert (latest(shop).state, entries(shop)) == (OPEN, [])
+    assert send("a good long one").status_code == 303
+    assert answer(shop.boss, request).status_code == 200
+    fresh = app.test_client()
+    fresh.post("/login", data={"email": shop.boss.user.email, "password": "a good long one"})
+    with fresh.session_transaction() as cookie:
+        assert cookie[KEPT][0] == shop.boss.user.id  # signing in is entering it
+    with shop.boss.session_transaction() as cookie:
+        cookie[KEPT] = [shop.agent.user.id, cookie[KEPT][1]]  # somebody else's does not count
+    assert answer(shop.boss, asked(shop, version=shop.big)).status_code == 422
+
+
+def test_guessing_the_password_here_is_throttled_too(shop: SimpleNamespace, app_with: Callable[..., Flask]) -> None:
+    client = app_with(RATELIMIT_ENABLED=True, SIGN_IN_ATTEMPTS=2).test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"] = shop.boss.user.fs_uniquifier, True
+    codes = [client.post("/approvals/confirmation", data={"password": "guess"}).status_code for _ in range(3)]
+    assert codes == [422, 422, 429]
+
+
+def test_forged_ids_are_not_found_and_others_requests_are_not_mine(shop: SimpleNamespace, sign_in: SignIn) -> None:
+    request, other = asked(shop), sign_in("agent")
+    for what in ("withdrawal", "acceptance"):
+        assert other.post(f"/approvals/{request.id}/{what}").status_code == 404
+    for number in (987_654_321, 2**63 - 1, 2**63, 10**30):
+        assert shop.boss.post(f"/approvals/{number}/approval").status_code == 404
+    assert shop.boss.get(f"/approvals?open={10**30}").status_code == 200
+    assert shop.agent.get(f"/customers/{shop.customer.id}/approvals?seen={10**30}-x.y").status_code == 200
+
+
+def test_the_inboxs_statements_do_not_grow(shop: SimpleNamespace) -> None:
+    def statements() -> int:
+        return int(shop.boss.get("/approvals").headers["X-Sql-Statements"])
+
+    asked(shop)
+    before = statements()
+    for number in range(4):
+        shop.customer = make_customer(shop.session, f"Anna{number}")
+        make_interaction(shop.session, shop.customer, shop.agent.user)
+        shop.session.commit()
+        asked(shop)
+    assert statements() <= before
+    assert before < 60
+
+
+def test_the_advisor_proposes_what_the_numbers_carry(shop: SimpleNamespace) -> None:
+    request = asked(shop)
+    assert answer(shop.boss, request).status_code == 200
+    row = latest(shop)
+    rows = {column.key: getattr(row, column.key) for column in ApprovalRequest.__table__.columns if column.key != "id"}
+    for number in range(29):
+        at = request.requested_at - timedelta(days=1, hours=2 * number if number > 8 else 0)
+        copied = rows | {"idempotency_key": f"copy-{number}", "requested_at": at}
+        shop.session.add(ApprovalRequest(**copied))
+    shop.session.commit()
+    page = shop.boss.get("/approvals/advice").text
+    assert "Raise it to £15 each." in page
+    assert "30 of 30 requests were approved" in page
+    assert "9 requests within an hour" in page
+    made = shop.boss.post("/approvals/advice/drafts", data={"policy": shop.policy.policy_id, "limit": 0})
+    assert made.status_code == 303
+    shop.session.expire_all()
+    version = shop.session.scalars(select(PolicyVersion).where(PolicyVersion.stage == Stage.DRAFT)).one()
+    assert (version.body["limits"][0]["cap"], "30 of 30" in version.note) == (1500, True)
+    assert (
+        shop.boss.post("/approvals/advice/drafts", data={"policy": shop.policy.policy_id, "limit": 1}).status_code
+        == 422
+    )
+
+
+def test_of_answers_at_once_the_first_wins_and_time_may_too(shop: SimpleNamespace, sign_in: SignIn, app: Flask) -> None:
+    second, now = sign_in("supervisor").user.id, datetime.now(UTC)
+    request, first = asked(shop), shop.boss.user.id
+    gate = Barrier(4)
+
+    def act(what: Callable[..., Any], **given: Any) -> str:
+        with app.app_context():
+            gate.wait(30)
+            try:
+                what(**given)
+                db.session.commit()
+            except DomainError:
+                return "second"
+            return "first"
+
+    with ThreadPoolExecutor(4) as pool:
+        acts = [
+            pool.submit(act, approvals.approve, request_id=request.id, approver_id=first, now=now),
+            pool.submit(act, approvals.reject, request_id=request.id, reason="No", approver_id=second, now=now),
+            pool.submit(act, approvals.approve, request_id=request.id, approver_id=second, now=now),
+            pool.submit(act, approvals.lapse_due, now=request.expires_at),
+        ]
+        said = [one.result(60) for one in acts]
+    ended = latest(shop).state
+    assert (ended is YES, said.count("first") >= 1) == (len(entries(shop)) == 1, True)
+    assert ended in {YES, NO, RequestState.LAPSED}
+    assert len(kinds(shop)) == 2  # asked, and answered once
