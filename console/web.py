@@ -213,3 +213,8 @@ def currency_symbol() -> str:
 def harmless(name: str | None) -> str | None:
     """A name that a spreadsheet would run as a formula gets an apostrophe in front."""
     return f"'{name}" if name and name[0] in "=+-@\t\r" else name
+
+
+def stripped(text: str | None) -> str:
+    """A typed line for a form's field: no NUL, no space at its ends."""
+    return (text or "").replace("\0", "").strip()

@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Select, exists, select, tuple_, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
 from console.auth.models import User
+from console.background import in_thread, signs_of_life
 from console.db import db, utc_now
 from console.errors import DomainError
 from console.events import Topic, record_event
@@ -32,7 +31,6 @@ from knowledge.reading import count
 log = logging.getLogger(__name__)
 
 SILENCE = timedelta(minutes=1)  # after which a run counts as dead
-BEAT = 10.0  # seconds between two signs of life
 WAIT = 1.0  # seconds between two looks whether it is our turn
 LINES = 20_000  # that a report keeps; beyond, things are only counted
 PAGE = 20
@@ -155,7 +153,7 @@ def perform(
     `progress` gets how many are read and how many there are. Raises FileNotFoundError and DomainError as `ingest`.
     """
     wait_for_turn(run_id, waiting)
-    with signs_of_life(run_id):
+    with signs_of_life(f"ingestion-{run_id}", lambda: still_here(run_id)):
         return work_on(run_id, path, terms, mapping, embed, progress)
 
 
@@ -199,26 +197,9 @@ def work_on(
     return recorder.report
 
 
-@contextmanager
-def signs_of_life(run_id: int) -> Iterator[None]:
-    """Say every few seconds that we are still there, however long one file or one batch of passages takes."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    is_over = threading.Event()
-
-    def beat() -> None:
-        while not is_over.wait(BEAT):
-            with app.app_context(), suppress(OperationalError):  # the database is taken just now: next time
-                seen = update(IngestionRun).where(IngestionRun.id == run_id, IngestionRun.state.in_(ACTIVE))
-                db.session.execute(seen.values(seen_at=utc_now()))
-                db.session.commit()
-
-    thread = threading.Thread(target=beat, name=f"ingestion-{run_id}-life", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
+def still_here(run_id: int) -> None:
+    seen = update(IngestionRun).where(IngestionRun.id == run_id, IngestionRun.state.in_(ACTIVE))
+    db.session.execute(seen.values(seen_at=utc_now()))
 
 
 def wait_for_turn(run_id: int, waiting: Callable[[], object]) -> None:
@@ -247,18 +228,7 @@ def embed_what_is_new(recorder: Recorder) -> None:
 
 def start(app: Flask, run_id: int) -> threading.Thread:
     """Work on an uploaded run in a thread of its own, with its own session. It never raises: the run says all."""
-
-    def work() -> None:
-        try:
-            with app.app_context():
-                take_in_upload(run_id)
-        finally:
-            THREADS.discard(threading.current_thread())
-
-    thread = threading.Thread(target=work, name=f"ingestion-{run_id}", daemon=True)
-    THREADS.add(thread)
-    thread.start()
-    return thread
+    return in_thread(app, f"ingestion-{run_id}", lambda: take_in_upload(run_id), THREADS)
 
 
 def take_in_upload(run_id: int) -> None:

@@ -16,6 +16,7 @@ from console.config import is_time_zone
 from console.contacts import parse_email, parse_phone
 from console.customers.editing import PLAIN, Details
 from console.customers.models import BoundaryKind, Customer, Provenance, Tier
+from console.web import stripped
 
 CATEGORIES = [
     SelectChoice("delivery", "Delivery"),
@@ -25,10 +26,6 @@ CATEGORIES = [
     SelectChoice("other", "Other"),
 ]
 MONTHS = [SelectChoice("", "Month"), *(SelectChoice(str(n), date(2000, n, 1).strftime("%B")) for n in range(1, 13))]
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").replace("\0", "").strip()
 
 
 def upper(text: str | None) -> str:

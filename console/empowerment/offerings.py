@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, column, func, or_, select, table
+from sqlalchemy import Select, Subquery, column, func, or_, select, table
 
 from console.auth.models import Role as RoleRow
 from console.auth.models import Team, User, user_roles
@@ -36,11 +36,7 @@ VERSIONS = table(
 
 def offerings(today: date) -> list[Offering]:
     """The gestures that can be given today, as their newest versions price them, by name."""
-    newest = select(VERSIONS.c.gesture_id, func.max(VERSIONS.c.version).label("version")).group_by(
-        VERSIONS.c.gesture_id
-    )
-    last = newest.subquery()
-    v = VERSIONS.c
+    last, v = newest_versions(), VERSIONS.c
     query = (
         select(v.gesture_id, GESTURES.c.kind, v.name, v.currency, v.cost_minor, v.face_minor, v.cash_like)
         .join(last, (last.c.gesture_id == v.gesture_id) & (last.c.version == v.version))
@@ -55,9 +51,17 @@ def offerings(today: date) -> list[Offering]:
     return [Offering(*row[:6], cash_like=bool(row[6])) for row in db.session.execute(query)]
 
 
+def newest_versions() -> Subquery:
+    """(gesture_id, version) of each gesture."""
+    newest = select(VERSIONS.c.gesture_id, func.max(VERSIONS.c.version).label("version"))
+    return newest.group_by(VERSIONS.c.gesture_id).subquery()
+
+
 def names() -> Names:
     """What everything that a policy may name is called; three statements."""
-    called = select(VERSIONS.c.gesture_id, VERSIONS.c.name).order_by(VERSIONS.c.version)
+    last, v = newest_versions(), VERSIONS.c
+    is_newest = (last.c.gesture_id == v.gesture_id) & (last.c.version == v.version)
+    called = select(v.gesture_id, v.name).join(last, is_newest)
     return Names(
         teams=dict(pairs(select(Team.id, Team.name))),
         people=dict(pairs(select(User.id, User.name))),

@@ -31,6 +31,7 @@ from console.empowerment.policy import WINDOWS, Approval, Body, Choice, Kind, Li
 from console.empowerment.sentences import ROLES, Names, capital
 from console.empowerment.windows import Window
 from console.money import Money
+from console.web import stripped
 
 MOST_LIMITS = 12
 MOST_DAYS = 3650
@@ -81,10 +82,6 @@ def subjects(kind: Kind = Kind.GRANT) -> dict[str, str | dict[str, str]]:
 
 def is_subject(value: str | None) -> bool:
     return any(value == one or (isinstance(words, dict) and value in words) for one, words in subjects().items())
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").replace("\0", "").strip()
 
 
 Rows = Sequence[tuple[int, str]]  # ids with names

@@ -24,12 +24,11 @@ from console.empowerment.models import EmpowermentPolicy, PolicyState, PolicyVer
 from console.empowerment.offerings import among, givers, names
 from console.empowerment.policies import body_of
 from console.empowerment.policy import Body, Kind, read_body
-from console.empowerment.policy_forms import stripped
 from console.empowerment.sentences import sentence, terms
 from console.empowerment.surveying import findings_of, hashes_tried, history, shelf, simulations_of
 from console.empowerment.suspending import in_force
 from console.errors import DomainError, Stale
-from console.web import id_in, render_page_or_partial, zone
+from console.web import id_in, render_page_or_partial, stripped, zone
 
 FIRST = date(2000, 1, 1)
 MOST_YEARS = 5  # ahead

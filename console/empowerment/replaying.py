@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import exists, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased, joinedload
 
+from console.background import in_thread, signs_of_life
 from console.customers.facts import refresh
 from console.db import db, utc_now
 from console.empowerment.models import PolicyVersion, Simulation, SimulationState
@@ -31,10 +28,7 @@ from console.errors import DomainError
 from console.events import Topic, record_event
 from console.web import zone
 
-log = logging.getLogger(__name__)
-
 SILENCE = timedelta(minutes=1)  # after which a run counts as dead
-BEAT = 10.0  # seconds between two signs of life
 WAIT = 0.5  # seconds between two looks whether it is our turn
 PERIODS = (30, 60, 90)  # days
 ACTIVE = (SimulationState.WAITING, SimulationState.RUNNING)
@@ -113,7 +107,7 @@ def perform(run_id: int) -> None:
     """Wait for the turn, simulate, and write down how it ended. Commits. Raises what is a mistake of ours alone."""
     try:
         wait_for_turn(run_id)
-        with signs_of_life(run_id):
+        with signs_of_life(f"simulation-{run_id}", lambda: changed(run_id, SimulationState.RUNNING, seen_at=utc_now())):
             finish(run_id, work_on(run_id))
     except Ended:
         db.session.rollback()
@@ -169,27 +163,6 @@ def finish(run_id: int, result: dict[str, Any]) -> None:
     db.session.commit()
 
 
-@contextmanager
-def signs_of_life(run_id: int) -> Iterator[None]:
-    """Say every few seconds that we are still there, however long one step takes."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    is_over = threading.Event()
-
-    def beat() -> None:
-        while not is_over.wait(BEAT):
-            with app.app_context(), suppress(OperationalError):  # the database is taken just now: next time
-                changed(run_id, SimulationState.RUNNING, seen_at=utc_now())
-                db.session.commit()
-
-    thread = threading.Thread(target=beat, name=f"simulation-{run_id}-life", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-
-
 def wait_for_turn(run_id: int) -> None:
     pause = threading.Event()
     while not claim(run_id, utc_now()):
@@ -202,17 +175,4 @@ def wait_for_turn(run_id: int) -> None:
 
 def start(app: Flask, run_id: int) -> threading.Thread:
     """Simulate in a thread of its own, with its own session. It never raises: the run says all."""
-
-    def work() -> None:
-        try:
-            with app.app_context():
-                perform(run_id)
-        except Exception:
-            log.exception("simulation %s broke", run_id)
-        finally:
-            THREADS.discard(threading.current_thread())
-
-    thread = threading.Thread(target=work, name=f"simulation-{run_id}", daemon=True)
-    THREADS.add(thread)
-    thread.start()
-    return thread
+    return in_thread(app, f"simulation-{run_id}", lambda: perform(run_id), THREADS)

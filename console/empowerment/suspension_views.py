@@ -15,10 +15,9 @@ from console.db import db, utc_now
 from console.empowerment.blueprint import bp
 from console.empowerment.models import EmpowermentPolicy, Suspension, SuspensionKind
 from console.empowerment.offerings import givers, offerings, pairs
-from console.empowerment.policy_forms import stripped
 from console.empowerment.suspending import in_force, lift, suspend
 from console.errors import DomainError
-from console.web import render_page_or_partial, today
+from console.web import render_page_or_partial, stripped, today
 
 HEADINGS = {
     SuspensionKind.POLICY: "A policy",

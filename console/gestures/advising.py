@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
@@ -10,7 +9,6 @@ from statistics import median_high
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import current_app
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
@@ -26,10 +24,12 @@ from console.gestures.catalogue import on_offer
 from console.gestures.conditions import unavailable
 from console.gestures.learning import reordered
 from console.gestures.learning_models import Suggestion
+from console.gestures.lots import is_drawn
 from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry
-from console.gestures.outcomes import beliefs, gesture_settings
+from console.gestures.outcomes import beliefs
+from console.gestures.settings import gesture_settings
 from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation, Suggested
-from console.gestures.suggesting import suggest, suits_the_moment
+from console.gestures.suggesting import NO_NEED, suggest, suits_the_moment
 from console.gestures.weights import LEARNED, LONG_STANDING, MODEL, SHOWN
 from console.interactions.handling import live_with
 from console.money import LARGEST, Money
@@ -135,8 +135,7 @@ def shown_now(advice: Advice, customer_id: int, stage: str, now: datetime) -> Ad
     """The list as learning orders it; nothing for customers whom the lot keeps out this week, after no failure."""
     settings = gesture_settings()
     if advice.items and advice.occasion is Occasion.DELIGHT and held_out(customer_id, now, settings.hold_out_percent):
-        sentence = "No gesture needed; a sincere thank-you fits."
-        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=sentence)
+        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=NO_NEED)
     if settings.rules_only:
         return advice
     seed = seed_of(customer_id, now)
@@ -145,10 +144,8 @@ def shown_now(advice: Advice, customer_id: int, stage: str, now: datetime) -> Ad
 
 def held_out(customer_id: int, now: datetime, percent: int) -> bool:
     """Drawn by lot for each customer and week, so that a reload changes nothing and nobody can know it before."""
-    secret: str = current_app.config["SECRET_KEY"]
     week = now.isocalendar()
-    digest = hashlib.sha256(f"{secret}:hold-out:{customer_id}:{week.year}-{week.week}".encode()).digest()
-    return int.from_bytes(digest[:4]) % 100 < percent
+    return is_drawn(f"hold-out:{customer_id}:{week.year}-{week.week}", percent)
 
 
 def seed_of(customer_id: int, now: datetime) -> int:

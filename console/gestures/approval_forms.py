@@ -9,9 +9,8 @@ from flask_wtf import FlaskForm
 from wtforms import IntegerField, PasswordField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
-from console.gestures.forms import stripped
 from console.money import LARGEST
-from console.web import LARGEST_ID
+from console.web import LARGEST_ID, stripped
 
 CHOICE = re.compile(r"([0-9]{1,19})-([0-9]{1,15})")
 WHY_NOT = "Something smaller will do here."  # what a single key rejects with; it can be written over

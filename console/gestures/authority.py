@@ -10,12 +10,12 @@ from flask import current_app
 from sqlalchemy import func, or_, select
 
 from console.auth.models import Role, User, user_roles
-from console.auth.permissions import ROLES, Permission
 from console.customers.facts import facts_of
 from console.customers.models import Customer
 from console.db import db
 from console.empowerment.deciding import Ask, Decision, Suspended, decide
 from console.empowerment.kinds import Occasion
+from console.empowerment.offerings import giving_roles
 from console.empowerment.policies import live_policies, suspended
 from console.empowerment.policy import Policy
 from console.empowerment.rules import Value
@@ -35,10 +35,6 @@ class Giver:
     team_id: int | None
 
 
-def giving_roles() -> frozenset[str]:
-    return frozenset(name for name, allowed in ROLES.items() if Permission.OFFER_GESTURE in allowed)
-
-
 def giver(agent_id: int) -> Giver:
     """One statement."""
     rows = db.session.execute(
@@ -47,7 +43,7 @@ def giver(agent_id: int) -> Giver:
         .outerjoin(Role, Role.id == user_roles.c.role_id)
         .where(User.id == agent_id)
     ).all()
-    roles = frozenset(name for _, name in rows if name) & giving_roles()
+    roles = frozenset(name for _, name in rows if name).intersection(giving_roles())
     return Giver(agent_id, roles, rows[0][0] if rows else None)
 
 

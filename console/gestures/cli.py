@@ -64,9 +64,10 @@ def review() -> None:
 def evaluate_ways() -> None:
     """What suggestions brought, and what the rules alone or learning would have brought instead."""
     now = utc_now()
+    known, beliefs = list(outcomes.outcomes(now)), outcomes.beliefs(now)
     for name, learned in (("the rules alone", False), ("with learning", True)):
         try:
-            found = evaluate(outcomes.decisions(now, learned=learned))
+            found = evaluate(outcomes.decisions(known, beliefs, learned=learned))
         except ValueError as nothing:
             raise click.ClickException(str(nothing)) from None
         click.echo(

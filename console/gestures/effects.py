@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from console.auth.models import Team
+from console.customers.fact_models import CustomerFacts
 from console.customers.models import Order, OrderStatus
 from console.db import db
 from console.empowerment.intervals import FEW, mean_difference, share_difference
@@ -208,9 +209,8 @@ def segment_members(first: datetime, last: datetime, now: datetime) -> dict[int,
     whom = select(LedgerEntry.customer_id).where(LedgerEntry.booked_at >= first, LedgerEntry.booked_at < last)
     found: dict[int, list[str]] = defaultdict(list)
     for segment in active_segments():
-        facts = COLUMNS["tier"].class_
-        query = select(facts.customer_id).where(
-            facts.customer_id.in_(whom), compile_rule(rule_of(segment), COLUMNS, now)
+        query = select(CustomerFacts.customer_id).where(
+            CustomerFacts.customer_id.in_(whom), compile_rule(rule_of(segment), COLUMNS, now)
         )
         for customer_id in db.session.scalars(query):
             found[customer_id].append(segment.name)

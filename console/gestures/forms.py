@@ -25,11 +25,7 @@ from console.empowerment.kinds import GestureKind, Occasion
 from console.gestures.catalogue import NEEDS, SENSITIVE, Sheet
 from console.gestures.models import EntryState, Fulfilling, GestureVersion
 from console.money import Money
-from console.web import LARGEST_ID
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").replace("\0", "").strip()
+from console.web import LARGEST_ID, stripped
 
 
 class AmountField(StringField):

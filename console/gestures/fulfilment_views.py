@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -47,9 +49,9 @@ def attempt(fulfilment_id: int) -> ResponseReturnValue:
     return act(lambda: try_again(row.entry_id, actor_id=current_user.id, now=utc_now()), "It is tried again.")
 
 
-def act(deed: object, told: str) -> ResponseReturnValue:
+def act(deed: Callable[[], object], told: str) -> ResponseReturnValue:
     try:
-        deed()  # type: ignore[operator]
+        deed()
     except Busy as busy:
         return later(busy)
     except DomainError as problem:

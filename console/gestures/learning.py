@@ -74,25 +74,42 @@ def reordered(
     items: Sequence[Suggested], beliefs: Beliefs, occasion: Occasion, stage: str, seed: int
 ) -> tuple[Suggested, ...]:
     """The same suggestions, those within the band in a learned order, each with the chance of its place."""
-    if len(items) < 2 or not beliefs.is_enough:
+    betas = movable(items, beliefs, occasion, stage)
+    if not betas:
         return tuple(items)
-    bar = max(item.score for item in items) - weights.BAND
-    most = items[0].candidate.cost.minor * weights.DEAREST
-    free = [place for place, item in enumerate(items) if item.score >= bar and within(item, most)]
-    if len(free) < 2:
-        return tuple(items)
-    betas = {place: beliefs.beta(items[place], occasion, stage) for place in free}
-    chosen = draw(betas, Random(seed))
-    counts: Mapping[tuple[int, int], float] = chances(betas, Random(seed + 1))
-    order = dict(zip(free, chosen, strict=True))
+    counts = chances(betas, Random(seed + 1))
+    order = dict(zip(betas, draw(betas, Random(seed)), strict=True))
     return tuple(
         replace(items[order[place]], propensity=counts[place, order[place]]) if place in order else item
         for place, item in enumerate(items)
     )
 
 
-def within(item: Suggested, most: float) -> bool:
-    return not item.needs_approval and item.candidate.cost.minor <= most
+def first_chances(
+    items: Sequence[Suggested], beliefs: Beliefs, occasion: Occasion, stage: str, seed: int
+) -> list[float]:
+    """For each suggestion, in the order of the rules, the chance that `reordered` puts it first."""
+    betas = movable(items, beliefs, occasion, stage)
+    if 0 not in betas:
+        return [float(place == 0) for place in range(len(items))]
+    counts = chances(betas, Random(seed))
+    return [counts.get((0, place), 0.0) for place in range(len(items))]
+
+
+def movable(
+    items: Sequence[Suggested], beliefs: Beliefs, occasion: Occasion, stage: str
+) -> dict[int, tuple[float, float]]:
+    """The places that may be exchanged, each with the belief about what stands there; none while little is known."""
+    if len(items) < 2 or not beliefs.is_enough:
+        return {}
+    bar = max(item.score for item in items) - weights.BAND
+    most = items[0].candidate.cost.minor * weights.DEAREST
+    free = [
+        place
+        for place, item in enumerate(items)
+        if item.score >= bar and not item.needs_approval and item.candidate.cost.minor <= most
+    ]
+    return {place: beliefs.beta(items[place], occasion, stage) for place in free} if len(free) > 1 else {}
 
 
 def draw(betas: Mapping[int, tuple[float, float]], chance: Random) -> list[int]:

@@ -16,7 +16,8 @@ from console.errors import DomainError
 from console.gestures import reviews
 from console.gestures.blueprint import bp
 from console.gestures.review_models import GestureReview, ReviewOutcome
-from console.web import LARGEST_ID, id_argument, render_page_or_partial
+from console.gestures.settings import gesture_settings
+from console.web import LARGEST_ID, id_argument, render_page_or_partial, stripped
 
 OUTCOMES = {
     ReviewOutcome.FINE: "It is fine",
@@ -62,7 +63,7 @@ def judgement(review_id: int) -> ResponseReturnValue:
         reviews.judge(
             review_id,
             ReviewOutcome(form.outcome.data),
-            (form.comment.data or "").replace("\0", "").strip(),
+            stripped(form.comment.data),
             actor_id=current_user.id,
             now=utc_now(),
         )
@@ -88,6 +89,6 @@ def show(form: JudgementForm, status: int = 200, wrong_id: int = 0) -> Response:
         form=form,
         wrong_id=wrong_id,
         outcomes=OUTCOMES,
-        percent=reviews.review_percent(),
+        percent=gesture_settings().review_percent,
         older=url_for("gestures.review_page", show="done" if judged else None, before=more) if more else None,
     )

@@ -5,7 +5,6 @@ Nothing follows from any of it by itself, and nobody is ranked. Every pattern is
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -28,10 +26,11 @@ from console.empowerment.windows import Window
 from console.errors import DomainError
 from console.events import Topic, record_event
 from console.gestures.approval_models import ApprovalRequest, RequestState
-from console.gestures.learning_models import GestureSettings
+from console.gestures.lots import is_drawn
 from console.gestures.models import EntryState, LedgerEntry
 from console.gestures.odds import at_least, discoveries
 from console.gestures.review_models import GestureReview, ReviewKind, ReviewOutcome
+from console.gestures.settings import gesture_settings
 from console.interactions.models import Interaction
 
 LOOKED_BACK = timedelta(days=90)
@@ -41,7 +40,6 @@ SEVERAL = 4  # gestures before a pair or a customer is looked at
 MANY = 20  # gestures, or requests, before a person's pattern is
 NEAR_THE_CAP = 0.9
 IN_HASTE = 3.0  # seconds
-USUAL_PERCENT = 3
 PAGE = 30
 GIVEN = (EntryState.GRANTED, EntryState.FULFILLED, EntryState.REVERSED)
 
@@ -73,24 +71,13 @@ def look(now: datetime) -> int:
     ).all()
     month = f"{now:%Y-%m}"
     found = [*pairs(given, month), *customers(given, month, now), *near_caps(given, month), *hasty(now, month)]
-    rows = [sample_row(row, now) for row in given if drawn(row.id, review_percent())]
+    percent = gesture_settings().review_percent
+    rows = [sample_row(row, now) for row in given if is_drawn(f"review:{row.id}", percent)]
     for kind in (ReviewKind.PAIR, ReviewKind.CUSTOMER, ReviewKind.AT_THE_CAP, ReviewKind.APPROVAL):
         alike = [pattern for pattern in found if pattern.kind is kind]
         standing_out = discoveries([pattern.chance for pattern in alike], FALSE_ALARMS)
         rows += [pattern_row(alike[place], now) for place in standing_out]
     return insert_new(rows)
-
-
-def review_percent() -> int:
-    chosen = db.session.scalar(select(GestureSettings.review_percent).limit(1))
-    return USUAL_PERCENT if chosen is None else chosen
-
-
-def drawn(entry_id: int, percent: int) -> bool:
-    """By lot, the same whenever it is asked, and nobody who gives can know it."""
-    secret: str = current_app.config["SECRET_KEY"]
-    digest = hashlib.sha256(f"{secret}:review:{entry_id}".encode()).digest()
-    return int.from_bytes(digest[:4]) % 100 < percent
 
 
 def sample_row(row: Any, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, NumberRange
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.gestures import outcomes
+from console.gestures import settings as stored
 from console.gestures.blueprint import bp
 from console.gestures.weights import ENOUGH
 from console.web import render_page_or_partial
@@ -32,7 +33,7 @@ class SettingsForm(FlaskForm):
 @bp.get("/gestures/settings")
 @requires(Permission.REVIEW_GESTURES)
 def settings() -> ResponseReturnValue:
-    row = outcomes.gesture_settings()
+    row = stored.gesture_settings()
     form = SettingsForm(
         formdata=None,
         learning=not row.rules_only,
@@ -48,7 +49,7 @@ def change_settings() -> ResponseReturnValue:
     form = SettingsForm()
     if not form.validate_on_submit():
         return show(form, 422)
-    outcomes.change_settings(
+    stored.change_settings(
         rules_only=not form.learning.data,
         hold_out_percent=form.hold_out_percent.data or 0,
         review_percent=form.review_percent.data or 0,

@@ -118,7 +118,6 @@ class Silence(StrEnum):
     TIRED = "tired"
     NOTHING_FITS = "nothing_fits"
     HELD_OUT = "held_out"  # by lot, so that effects can be measured
-    SKIPPED = "skipped"  # the agent put the list aside
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ AT_ONCE = frozenset({K.CREDIT, K.HUMAN_FOLLOWUP, K.FEE_WAIVER})
 THINGS = frozenset({K.ADDON, K.SAMPLE, K.UPGRADE})
 PROVENANCE = {"stated": 1.0, "observed": 0.8, "bought": 0.6, "inferred": 0.5}
 SAID = {"inferred": "seems to like", "bought": "bought"}  # the others: likes
+NO_NEED = "No gesture needed; a sincere thank-you fits."
 FACTS = frozenset(kind.value for kind in SignalKind)
 REFUSING = re.compile(r"\b(no|not|never|don't|dislikes?|hates?|avoids?|without|allerg\w*|asthma\w*|intoleran\w*)\b")
 ABOUT_CALLS = re.compile(r"\b(calls?|calling|phone|phoning|ring|ringing|telephone)\b")
@@ -90,10 +91,8 @@ def sentence_for(silence: Silence, situation: Situation) -> str:
     name = situation.called
     return {
         Silence.NO_GIFTS: f"{name} asked for no gifts; a sincere thank-you fits.",
-        Silence.NO_REASON: "No gesture needed; a sincere thank-you fits.",
+        Silence.NO_REASON: NO_NEED,
         Silence.TIRED: f"{name} had {len(recent(situation))} gestures in the last 90 days; a sincere thank-you fits.",
-        Silence.HELD_OUT: "No gesture needed; a sincere thank-you fits.",
-        Silence.SKIPPED: "Put aside for this conversation. Other gestures are below.",
         Silence.NOTHING_FITS: "Nothing in the catalogue suits and fits inside your limits now; a sincere word does.",
     }[silence]
 

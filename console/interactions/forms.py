@@ -7,9 +7,9 @@ from wtforms import RadioField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
-from console.customers.forms import stripped
 from console.interactions.handling import WrapUp
 from console.interactions.models import Channel, Speaker, WrapUpCode
+from console.web import stripped
 
 
 class OpenForm(FlaskForm):

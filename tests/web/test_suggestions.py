@@ -139,7 +139,7 @@ def test_outcomes_are_learned_and_what_they_brought_is_judged(
         ledger.grant(entry.id, actor_id=shop.client.user.id, now=now)
         (outcome,) = outcomes.outcomes(now + timedelta(days=1))
         assert (outcome.gesture_id, outcome.value) == (shop.card.gesture_id, 1.0)
-        (decision,) = outcomes.decisions(now + timedelta(days=1), learned=False)
+        (decision,) = outcomes.decisions([outcome], outcomes.beliefs(now), learned=False)
         assert (decision.chance, decision.other, decision.reward) == (1, 1, 1.0)
     told = app.test_cli_runner().invoke(args=["gestures", "evaluate"]).output
     assert "the rules alone: 1 outcomes" in told
