@@ -15,7 +15,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from console.app import create_app
@@ -103,10 +103,12 @@ def postgres_database(postgres_port: int, worker_id: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database at the newest migration."""
+def database_url(request: pytest.FixtureRequest, worker_id: str) -> str:
+    """An empty database at the newest migration; each worker has one address for each engine."""
     if request.param == "sqlite":
-        path = tmp_path / "plusone.db"
+        path = Path(os.environ[RUN_FOLDER]) / f"{worker_id}.db"
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()  # never written over: a thread of the test before may still have it open
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("postgres_database")
@@ -115,22 +117,29 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def empty(url: str) -> None:
-    engine = create_engine(url)
-    with engine.begin() as connection:
+    with ENGINES.setdefault(url, create_engine(url)).begin() as connection:
         # Switches off triggers and foreign keys for this connection: the guards refuse deletes otherwise.
         tables = [*Base.metadata.tables, "passage_vectors", "title_vectors"]
         deletes = "".join(f"DELETE FROM {table};" for table in tables)
         connection.execute(text(f"SET session_replication_role = replica; {deletes}"))
-    engine.dispose()
+
+
+ENGINES: dict[str, Engine] = {}
+APPS: dict[str, Flask] = {}
 
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[Flask]:
-    app = make_app(database_url)
+    """Built once for each address, for that takes longer than most tests; whatever a test changes is put back."""
+    app = APPS.get(database_url) or APPS.setdefault(database_url, make_app(database_url))
+    config, extensions = dict(app.config), dict(app.extensions)
     yield app
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+    for held, before in ((app.config, config), (app.extensions, extensions)):
+        held.clear()
+        held.update(before)
 
 
 @pytest.fixture

@@ -99,7 +99,12 @@ def test_too_many_tries_are_told_when_to_come_back(throttled: FlaskClient, heade
 
 @EITHER
 def test_a_fault_of_ours_gets_a_number_that_stands_in_the_log_and_saves_nothing(
-    app: Flask, session: Session, sign_in: SignIn, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+    app: Flask,
+    session: Session,
+    sign_in: SignIn,
+    headers: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @public
     def broken() -> str:
@@ -107,8 +112,8 @@ def test_a_fault_of_ours_gets_a_number_that_stands_in_the_log_and_saves_nothing(
         db.session.flush()
         raise RuntimeError("the secret cause")
 
-    app.add_url_rule("/broken", "broken", broken)
-    response = sign_in("agent").get("/broken", headers=headers)
+    monkeypatch.setitem(app.view_functions, "assist.home", broken)
+    response = sign_in("agent").get("/", headers=headers)
     check(response, 500, "Something broke on our side", headers)
     reference = response.headers["X-Reference"]
     assert reference in response.text
@@ -118,13 +123,15 @@ def test_a_fault_of_ours_gets_a_number_that_stands_in_the_log_and_saves_nothing(
     assert session.scalars(select(Team).where(Team.name == "Half-saved")).first() is None
 
 
-def test_the_page_about_a_fault_does_not_ask_the_database(app: Flask, client: FlaskClient) -> None:
+def test_the_page_about_a_fault_does_not_ask_the_database(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @public
     def broken() -> str:
         raise RuntimeError
 
-    app.add_url_rule("/broken", "broken", broken)
-    response = client.get("/broken")
+    monkeypatch.setitem(app.view_functions, "assist.home", broken)
+    response = client.get("/")
     assert response.headers["X-Sql-Statements"] == "0"
     assert "Who is on the line" not in response.text
 

@@ -62,7 +62,8 @@ def test_every_route_names_its_permission(app: Flask) -> None:
     assert nameless == [], "decorate them with @requires(Permission.…) or @public from console.auth.permissions"
 
 
-def test_a_route_that_names_none_would_be_noticed(app: Flask) -> None:
+def test_a_route_that_names_none_would_be_noticed(app_with: Callable[..., Flask]) -> None:
+    app = app_with()
     app.add_url_rule("/back-door", "back_door", lambda: "open")
     with pytest.raises(AssertionError, match="back_door"):
         test_every_route_names_its_permission(app)
