@@ -43,7 +43,6 @@ from console.empowerment.policy import Approval, Choice, Kind, Limit, Measure, S
 from console.empowerment.windows import Window
 from console.errors import DomainError
 from console.gestures import approvals, asking, ledger
-from console.gestures.households import household_of
 from console.gestures.locking import Busy
 from console.gestures.models import LedgerEntry, LedgerEvent
 from console.gestures.sealing import seal, verify
@@ -203,8 +202,14 @@ def populate(attempts: int) -> World:
     agents = [make_user(session, team=teams[number % TEAMS]) for number in range(AGENTS)]
     bosses = [make_user(session, "supervisor", team=team) for team in teams]
     homes = [add(session, Account(name=f"Home {number}")) for number in range(CUSTOMERS // 4)]
+    # Of four one has an account alone, one the account and an address, one the address alone, and one neither.
     customers = [
-        make_customer(session, account_id=homes[number // 2].id if number < CUSTOMERS // 2 else None)
+        make_customer(
+            session,
+            account_id=homes[number // 4].id if number % 4 < 2 else None,
+            street=f"{number // 4} Mill Lane" if number % 4 in (1, 2) else None,
+            postcode="EH1 2AB",
+        )
         for number in range(CUSTOMERS)
     ]
     policy = make_policy(
@@ -326,7 +331,7 @@ def watch(found: dict[str, Any]) -> None:
     seen: dict[str, Any] = {}
 
     def authority(agent: Any, customer: Any, interaction: Any, *rest: Any) -> Any:
-        seen.update(agent=agent, household=household_of(customer), talk=interaction.id, now=rest[-1])
+        seen.update(agent=agent, talk=interaction.id, now=rest[-1])
         return gathering(agent, customer, interaction, *rest)
 
     def authorised(decision: Any, terms: Any, version: Any, *rest: Any) -> Any:
@@ -339,7 +344,6 @@ def watch(found: dict[str, Any]) -> None:
                 agent=terms.agent_id,
                 team=seen["agent"].team_id,
                 customer=terms.customer_id,
-                household=seen["household"],
                 talk=seen["talk"],
                 gesture=version.gesture_id,
                 cost=version.cost_minor,

@@ -22,6 +22,7 @@ LEFT_OUT = (".git", ".venv", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pyte
 PROPERTY, WINDOWS = "tests/property/test_ledger.py", "tests/unit/test_windows.py"
 LEDGER, DECIDING = "tests/web/test_gestures_ledger.py", "tests/unit/test_deciding.py"
 SEALING, CONDITIONS = "tests/web/test_gestures_sealing.py", "tests/web/test_gestures_conditions.py"
+POLICIES = "tests/web/test_policies.py"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ MUTANTS = (
     Mutant(
         "a subject's time runs backwards",
         GESTURES + "locking.py",
-        "return max(now, *seen)",
+        "return max(now, *(seen for seen, _ in found))",
         "return now",
         (LEDGER, PROPERTY),
     ),
@@ -87,7 +88,7 @@ MUTANTS = (
     Mutant(
         "taking a gesture back lets the customer have another",
         GESTURES + "usage.py",
-        "return or_(found, LedgerEntry.state == EntryState.REVERSED)",
+        "return found if limit.restores else or_(found, LedgerEntry.state == EntryState.REVERSED)",
         "return found",
         (PROPERTY,),
     ),
@@ -122,7 +123,7 @@ MUTANTS = (
     Mutant(
         "a household is one customer",
         GESTURES + "usage.py",
-        "return or_(LedgerEntry.household == self.household, LedgerEntry.customer_id == self.customer_id)",
+        "return or_(self.household.entries, LedgerEntry.customer_id == self.customer_id)",
         "return LedgerEntry.customer_id == self.customer_id",
         (PROPERTY,),
     ),
@@ -132,6 +133,41 @@ MUTANTS = (
         "        event.delta_minor,\n",
         "",
         (SEALING,),
+    ),
+    Mutant(
+        "a gift that is only offered does not count for who may be given one",
+        GESTURES + "authority.py",
+        "or_(in_force, LedgerEntry.state == EntryState.REVERSED)",
+        "LedgerEntry.state.in_((EntryState.GRANTED, EntryState.FULFILLED, EntryState.REVERSED))",
+        (CONDITIONS + "::test_a_gift_that_is_only_offered_counts_for_who_may_be_given_one",),
+    ),
+    Mutant(
+        "where a policy is stopped a wider one decides",
+        EMPOWERMENT + "deciding.py",
+        "granting = authority(live, ask)",
+        "granting = authority([one for one in live if one.id not in stopped.policies], ask)",
+        (DECIDING + "::test_stopping_a_policy_never_lets_more_through",),
+    ),
+    Mutant(
+        "a household is one account, wherever they live",
+        GESTURES + "households.py",
+        "return or_(LedgerEntry.household == self.account, LedgerEntry.address_key == self.address)",
+        "return LedgerEntry.household == self.account",
+        (CONDITIONS + "::test_a_household_shares_a_limit",),
+    ),
+    Mutant(
+        "what is published need not be what was read",
+        EMPOWERMENT + "publishing.py",
+        "    if version.stage is Stage.IN_REVIEW and version.body_hash != read_hash:\n",
+        "    read_hash = version.body_hash\n    if not read_hash:\n",
+        (POLICIES + "::test_only_what_the_publisher_read_is_published",),
+    ),
+    Mutant(
+        "a simulation of something else will do",
+        EMPOWERMENT + "publishing.py",
+        "            Simulation.body_hash == version.body_hash,\n",
+        "",
+        (POLICIES + "::test_what_changed_after_the_simulation_has_to_be_tried_again",),
     ),
 )
 

@@ -373,8 +373,8 @@ class Ledger:
     """What was offered, and what came of it: 76 of 100 granted, 12 declined, 8 run out, 2 withdrawn, 2 reversed."""
 
     ENTRY = ("id", "gesture_version_id", "gesture_id", "policy_id", "policy_version_id", "guardrails", "customer_id",
-             "household", "interaction_id", "agent_id", "team_id", "occasion", "state", "currency", "cost_minor",
-             "face_minor", "reason_code", "reason", "booked_at", "expires_at", "idempotency_key",
+             "household", "address_key", "interaction_id", "agent_id", "team_id", "occasion", "state", "currency",
+             "cost_minor", "face_minor", "reason_code", "reason", "booked_at", "expires_at", "idempotency_key",
              "terms_hash")  # fmt: skip
     EVENT = ("id", "entry_id", "state", "delta_minor", "at", "reason")
     REQUEST = ("requester_id", "customer_id", "interaction_id", "gesture_version_id", "policy_id", "policy_version_id",
@@ -406,8 +406,8 @@ class Ledger:
                                              ("reversed", 1.1)) if share < most)  # fmt: skip
         self.entries.append((
             self.number, version.id, version.gesture_id, policy.policy_id, policy.id, "[]", customer,
-            f"customer:{customer}", talk, agent.id, agent.team_id, occasion, state, "GBP", version.cost_minor,
-            version.face_minor, "", "", at, at + timedelta(minutes=15), f"entry-{talk}", "0",
+            f"customer:{customer}", f"customer:{customer}", talk, agent.id, agent.team_id, occasion, state, "GBP",
+            version.cost_minor, version.face_minor, "", "", at, at + timedelta(minutes=15), f"entry-{talk}", "0",
         ))  # fmt: skip
         steps = [("held", 0)]
         steps += {"expired": [("expired", 15)], "reversed": [("granted", 2), ("reversed", 600)]}.get(

@@ -80,7 +80,8 @@ class Till:
             .values(
                 gesture_version_id=self.version.id, gesture_id=self.version.gesture_id,
                 policy_id=self.policy.policy_id, policy_version_id=self.policy.id, guardrails=[],
-                customer_id=customer.id, household=household, interaction_id=talk.id, agent_id=self.agent.id,
+                customer_id=customer.id, household=household, address_key=household, interaction_id=talk.id,
+                agent_id=self.agent.id,
                 occasion="delight", state="held", currency=code, cost_minor=cost, face_minor=cost,
                 reason_code="", reason="", booked_at=booked_at, expires_at=booked_at,
                 idempotency_key=f"key-{next(numbers)}", terms_hash="",

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flask import current_app
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Delete, Integer, MetaData, Table, delete, func, insert, select, update
 
 from console.customers.fact_queries import SCORES
 from console.customers.fact_sql import between, one_of
@@ -52,19 +52,8 @@ def rebuild(now: datetime, step: Step) -> None:
     """Compute everybody's facts and score everybody against all others."""
     today = now.astimezone(zone()).date()
     with db.engine.connect() as connection:
-        for ids in everybody(connection):
-            with connection.begin():
-                hold(connection, ids)
-                connection.execute(delete(CHANGES).where(between(CHANGES.c.customer_id)), ends(ids))
-                compute(connection, NOW, between, ends(ids), now)
-            step(len(ids))
-        score(connection, NOW)
-        for ids in everybody(connection):
-            with connection.begin():
-                hold(connection, ids)
-                write_scores(connection, NOW, ids)
-                write_day(connection, NOW, between, ends(ids), today)
-            step(len(ids))
+        outdated = delete(CHANGES).where(between(CHANGES.c.customer_id))
+        write_everybody(connection, NOW, now, today, outdated, step)
         forget(connection)
 
 
@@ -72,41 +61,47 @@ def rebuild_days(days: int, now: datetime, step: Step) -> None:
     """Write the last `days` days' facts down afresh, each as it ended, but for today's.
 
     What keeps no history (see fact_queries.py) is taken as it is now, and the scores as they stood on the first day. A
-    run that was stopped goes on with the day that it had reached.
+    run that was stopped goes on with the day that it had reached, if it had begun as early as is asked for now.
     """
     today = now.astimezone(zone()).date()
-    first = max(today - timedelta(days=days), reached() or date.min)
+    asked = today - timedelta(days=days)
+    began, first = stopped() or (asked, asked)
+    if began > asked:
+        began, first = asked, asked
+    first = max(first, asked)
     step(((first - today).days + days) * work_of_a_day())
     with db.engine.connect() as connection:
         forget(connection)
         with connection.begin():
             THEN.create(connection)
-        begin_with(connection, first, today, step)
+        outdated = delete(DAYS).where(between(DAYS.c.customer_id), DAYS.c.day >= first, DAYS.c.day < today)
+        write_everybody(connection, THEN, end_of(first), first, outdated, step)
         for number in range((today - first).days):
             day = first + timedelta(days=number)
             if number:
                 changed_on(connection, day)
-            marker().write_text(day.isoformat())
+            marker().write_text(f"{began.isoformat()} {day.isoformat()}")
             step(work_of_a_day())
         forget(connection)
     marker().unlink(missing_ok=True)
 
 
-def begin_with(connection: Connection, first: date, today: date, step: Step) -> None:
-    """Everybody's facts as the first day ended."""
+def write_everybody(
+    connection: Connection, facts: Table, moment: datetime, day: date, outdated: Delete, step: Step
+) -> None:
+    """Everybody's facts at a moment of a day, in place of what is `outdated`, and the day that they make."""
     for ids in everybody(connection):
         with connection.begin():
             hold(connection, ids)
-            filled = between(DAYS.c.customer_id), DAYS.c.day >= first, DAYS.c.day < today
-            connection.execute(delete(DAYS).where(*filled), ends(ids))
-            compute(connection, THEN, between, ends(ids), end_of(first))
+            connection.execute(outdated, ends(ids))
+            compute(connection, facts, between, ends(ids), moment)
         step(len(ids))
-    score(connection, THEN)
+    score(connection, facts)
     for ids in everybody(connection):
         with connection.begin():
             hold(connection, ids)
-            write_scores(connection, THEN, ids)
-            write_day(connection, THEN, between, ends(ids), first)
+            write_scores(connection, facts, ids)
+            write_day(connection, facts, between, ends(ids), day)
         step(len(ids))
 
 
@@ -177,9 +172,10 @@ def marker() -> Path:
     return Path(current_app.config["DATA_DIR"]) / "facts-rebuilt-to.txt"
 
 
-def reached() -> date | None:
-    """The last day that a stopped run wrote down; it is done again."""
+def stopped() -> tuple[date, date] | None:
+    """The first and the last day that a stopped run wrote down; the last is done again."""
     try:
-        return date.fromisoformat(marker().read_text().strip())
+        first, last = marker().read_text().split()
+        return date.fromisoformat(first), date.fromisoformat(last)
     except (FileNotFoundError, ValueError):
         return None

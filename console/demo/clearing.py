@@ -283,7 +283,12 @@ def remove(done: Cleared) -> None:
             delete_from(done, table, is_condemned(table.name, table.c.id))
     queued = TABLES["fact_changes"]
     delete_from(done, queued, queued.c.customer_id.not_in(select(TABLES["customers"].c.id)))
-    lives_on = exists().where(literal("household:").concat(LedgerEntry.household) == LedgerLock.subject)
+    lives_on = or_(
+        *(
+            exists().where(literal("household:").concat(key) == LedgerLock.subject)
+            for key in (LedgerEntry.household, LedgerEntry.address_key)
+        )
+    )
     delete_from(done, LedgerLock.__table__, and_(LedgerLock.subject.startswith("household:"), ~lives_on))  # type: ignore[arg-type]
     db.session.expire_all()
 

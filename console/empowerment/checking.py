@@ -308,6 +308,7 @@ def covers(wide: Body, narrow: Body, offerings: Sequence[Offering]) -> bool:
         everyone_in(narrow.who, wide.who)
         and set(chosen(narrow.gestures, offerings)) <= set(chosen(wide.gestures, offerings))
         and (not wide.channels or (bool(narrow.channels) and set(narrow.channels) <= set(wide.channels)))
+        and (wide.hours is None or (wide.hours, wide.zone) == (narrow.hours, narrow.zone))
         and (wide.customers in (EVERYBODY, narrow.customers))
         and (wide.interaction in (EVERYBODY, narrow.interaction))
     )

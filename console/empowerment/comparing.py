@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from console.empowerment.policy import Body, Kind, Limit
+from console.empowerment.policy import WARN_AT, Body, Kind, Limit
 from console.empowerment.rule_words import listed, phrase, whom
 from console.empowerment.sentences import (
+    WEEKDAYS,
     Names,
     approver_words,
     capital,
     channel_words,
+    hours_words,
     how_far,
     limit_words,
     number,
+    reversal_words,
     what_words,
     who_words,
 )
 
 NOTHING = "nothing"
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def facets(kind: Kind, names: Names) -> list[tuple[str, Callable[[Body], str]]]:
         ("Customers", lambda body: whom(body.customers, body.currency, names.locale)),
         ("Conversation", lambda body: phrase(body.interaction, body.currency, names.locale) or "any"),
         ("Channels", lambda body: channel_words(body.channels) if body.channels else "any"),
+        ("Hours", lambda body: hours_words(body.hours) if body.hours else "any"),
     ]
     if kind is Kind.GRANT:
         found += [
@@ -101,7 +104,14 @@ def key(limit: Limit) -> tuple[str, str, str, int]:
 def limit_told(limit: Limit | None, body: Body, names: Names) -> str:
     if limit is None:
         return ""
-    return limit_words(limit, body.currency, names) + ("" if limit.overridable else ", never more")
+    said = [limit_words(limit, body.currency, names)]
+    if not limit.overridable:
+        said.append("never more")
+    if reversal_words(limit, body.currency, names):
+        said.append(f"what is taken back {'no longer counts' if limit.restores else 'still counts'}")
+    if limit.warn_at != WARN_AT:
+        said.append(f"shown as nearly used up from {limit.warn_at}%")
+    return ", ".join(said)
 
 
 def headline(change: Change) -> str:

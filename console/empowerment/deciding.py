@@ -1,9 +1,9 @@
 """May this be given? The one decision that screens, the ledger, commands and simulation share.
 
 Every live guardrail that applies must pass. Of the grant policies that match, the one with the highest priority
-authorises as a whole: its limits alone count, beside the guardrails'. Nothing matches: no authority. Usage belongs to
-its subject, whatever policy it was given under; only a pool belongs to its policy. Nothing here reads a clock or a
-table.
+authorises as a whole: its limits alone count, beside the guardrails'. Nothing matches: no authority of one's own, but
+where no guardrail forbids it an approver may be asked, whose own policy then authorises. Usage belongs to its subject,
+whatever policy it was given under; only a pool belongs to its policy. Nothing here reads a clock or a table.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ class Standing:
         """Nothing when the cap was lowered below what is used already."""
         return max(self.limit.cap - self.used, 0)
 
+    @property
+    def is_low(self) -> bool:
+        """Nearly used up, by the policy's own measure."""
+        return self.used * 100 >= self.limit.cap * self.limit.warn_at
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -110,6 +115,7 @@ class Obstacle(StrEnum):
     NOT_FOR_YOU = "not_for_you"  # no policy names this agent
     NOT_THIS_GESTURE = "not_this_gesture"
     NOT_THIS_CHANNEL = "not_this_channel"
+    NOT_NOW = "not_now"  # outside its hours
     NOT_THIS_CUSTOMER = "not_this_customer"
     NOT_THIS_INTERACTION = "not_this_interaction"
     OTHER_CURRENCY = "other_currency"
@@ -122,9 +128,14 @@ ORDER = (
     Obstacle.NOT_FOR_YOU,
     Obstacle.NOT_THIS_GESTURE,
     Obstacle.NOT_THIS_CHANNEL,
+    Obstacle.NOT_NOW,
     Obstacle.NOT_THIS_CUSTOMER,
     Obstacle.NOT_THIS_INTERACTION,
 )
+
+
+# What the agent can still give; nobody else has to be asked for it.
+MISSING = frozenset({Obstacle.REASON_MISSING, Obstacle.NOTE_MISSING})
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Decision:
+    ask: Ask = field(repr=False)
     policy: Policy | None = None  # the grant policy that authorises
     guardrails: tuple[Policy, ...] = ()  # that apply
     standings: tuple[Standing, ...] = ()  # every limit that applies
@@ -150,14 +162,28 @@ class Decision:
         return self.policy is not None and not self.failures and not self.obstacles
 
     @property
+    def is_possible(self) -> bool:
+        """Allowed once the agent has said what is missing: a reason, a note."""
+        return self.policy is not None and not self.failures and MISSING.issuperset(self.obstacles)
+
+    @property
     def may_ask(self) -> bool:
-        """Whether an approver could allow it: only limits stand in the way, and none of them is final."""
-        return (
-            self.policy is not None
-            and bool(self.failures)
-            and not self.obstacles
-            and not any(failure.is_final for failure in self.failures)
-        )
+        """Whether an approver could allow it: only limits stand in the way, or a policy lets others alone give it.
+
+        None of the limits is final, and nothing that decides is suspended. What is missing has to be said first.
+        """
+        beyond = set(self.obstacles) - MISSING
+        if self.policy is None:
+            askable = beyond <= set(ORDER) and bool(self.lenders)
+        else:
+            askable = bool(self.failures) and not beyond
+        return askable and not any(failure.is_final for failure in self.failures)
+
+    @property
+    def lenders(self) -> list[Policy]:
+        """Where no policy lets this agent give it: those that would let somebody else, here and now."""
+        others = (near.policy for near in self.near if near.obstacle is Obstacle.NOT_FOR_YOU)
+        return [policy for policy in others if elsewhere(policy, self.ask) is None]
 
 
 def decide(ask: Ask, policies: Iterable[Policy], usage: Usage, suspended: Suspended | None = None) -> Decision:
@@ -177,7 +203,7 @@ def decide(ask: Ask, policies: Iterable[Policy], usage: Usage, suspended: Suspen
     )
     near = () if granting else nearest(live, ask)
     in_the_way = tuple(obstacles(ask, granting, guardrails, near, stopped))
-    return Decision(granting, guardrails, standings, failures, in_the_way, near)
+    return Decision(ask, granting, guardrails, standings, failures, in_the_way, near)
 
 
 def authority(policies: Iterable[Policy], ask: Ask) -> Policy | None:
@@ -193,6 +219,7 @@ def binds(policy: Policy, ask: Ask) -> bool:
         body.who.includes(ask.agent_id, ask.roles, ask.team_id)
         and body.gestures.includes(ask.gesture_id, ask.kind, cash_like=ask.cash_like)
         and (not body.channels or ask.channel in body.channels)
+        and body.is_open(ask.now)
         and holds(body.customers, ask.customer, ask.now) is not False
         and holds(body.interaction, ask.interaction, ask.now) is not False
     )
@@ -200,13 +227,20 @@ def binds(policy: Policy, ask: Ask) -> bool:
 
 def mismatch(policy: Policy, ask: Ask) -> Obstacle | None:
     """Why a grant policy does not speak of this ask; None when it does. What is not known does not match."""
-    body = policy.body
-    if not body.who.includes(ask.agent_id, ask.roles, ask.team_id):
+    if not policy.body.who.includes(ask.agent_id, ask.roles, ask.team_id):
         return Obstacle.NOT_FOR_YOU
+    return elsewhere(policy, ask)
+
+
+def elsewhere(policy: Policy, ask: Ask) -> Obstacle | None:
+    """The same, whoever gives it."""
+    body = policy.body
     if not body.gestures.includes(ask.gesture_id, ask.kind, cash_like=ask.cash_like):
         return Obstacle.NOT_THIS_GESTURE
     if body.channels and ask.channel not in body.channels:
         return Obstacle.NOT_THIS_CHANNEL
+    if not body.is_open(ask.now):
+        return Obstacle.NOT_NOW
     if holds(body.customers, ask.customer, ask.now) is not True:
         return Obstacle.NOT_THIS_CUSTOMER
     return None if holds(body.interaction, ask.interaction, ask.now) is True else Obstacle.NOT_THIS_INTERACTION
@@ -236,14 +270,15 @@ def obstacles(
         yield Obstacle.AGENT_SUSPENDED
     if ask.gesture_id in stopped.gestures:
         yield Obstacle.GESTURE_SUSPENDED
-    if any(one.id in stopped.policies for one in (*guardrails, *((granting,) if granting else ()))):
+    binding = (*guardrails, *((granting,) if granting else ()))
+    if any(one.id in stopped.policies for one in binding):
         yield Obstacle.POLICY_SUSPENDED
+    if any(one.body.currency != ask.currency and caps_money(one) for one in binding):
+        yield Obstacle.OTHER_CURRENCY
     if granting is None:
         yield near[0].obstacle if near else Obstacle.NOT_FOR_YOU
         return
     body = granting.body
-    if any(one.body.currency != ask.currency and caps_money(one) for one in (*guardrails, granting)):
-        yield Obstacle.OTHER_CURRENCY
     if body.reason_codes and ask.reason_code not in body.reason_codes:
         yield Obstacle.REASON_MISSING
     if body.note_over_minor is not None and ask.cost_minor > body.note_over_minor and not ask.note.strip():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
@@ -78,10 +79,18 @@ def coming_policies(now: datetime) -> list[Policy]:
 POLICIES = 7_460_001  # the number by which PostgreSQL knows this lock
 
 
-def keep_policies() -> None:
-    """From here to the commit nobody publishes, ends or suspends anything: what is read of them stays true."""
-    if db.session.connection().dialect.name != "sqlite":  # which has one writer at a time anyway
-        db.session.execute(select(func.pg_advisory_xact_lock_shared(POLICIES)))
+def keep_policies() -> timedelta:
+    """From here to the commit nobody publishes, ends or suspends anything: what is read of them stays true.
+
+    Returns how long it had to wait for whoever did, by which a moment that was taken before is too old.
+    """
+    if db.session.connection().dialect.name == "sqlite":  # which has one writer at a time anyway
+        return timedelta(0)
+    if db.session.scalar(select(func.pg_try_advisory_xact_lock_shared(POLICIES))):
+        return timedelta(0)
+    began = monotonic()
+    db.session.execute(select(func.pg_advisory_xact_lock_shared(POLICIES)))
+    return timedelta(seconds=monotonic() - began)
 
 
 def change_policies() -> None:

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from console.empowerment.rules import EVERYBODY, Field, Rule, as_json, read_rule
-from console.empowerment.windows import Window
+from console.empowerment.windows import Hours, Window
 
 
 class Kind(StrEnum):
@@ -48,6 +49,11 @@ WINDOWS: dict[Scope, tuple[Window, ...]] = {
 }
 
 
+# What a customer was given stays counted when it is taken back, so that nobody collects gestures by complaining.
+STAYS_COUNTED = (Scope.CUSTOMER, Scope.HOUSEHOLD)
+WARN_AT = 80  # percent of a cap
+
+
 @dataclass(frozen=True)
 class Limit:
     """One cap, inclusive. `cap` is minor units of the policy's currency, or a number of gestures."""
@@ -58,6 +64,15 @@ class Limit:
     cap: int
     days: int = 0  # of a rolling window
     overridable: bool = True  # an approver may allow more
+    reversal_restores: bool | None = None  # whether what is taken back frees it; None: as is usual, see `restores`
+    warn_at: int = field(default=WARN_AT, compare=False)  # the percentage used from which it shows as nearly used up
+
+    @property
+    def restores(self) -> bool:
+        """Whether what is taken back counts no more: by itself money does not, a number per customer does."""
+        if self.reversal_restores is None:
+            return self.measure is not Measure.COUNT or self.scope not in STAYS_COUNTED
+        return self.reversal_restores
 
 
 @dataclass(frozen=True)
@@ -115,6 +130,7 @@ class Body:
     priority: int = 100  # the highest of the matching grant policies authorises
     who: Who = Who()
     channels: tuple[str, ...] = ()  # any when empty
+    hours: Hours | None = None  # on the clock of `zone`; always when None
     customers: Rule = EVERYBODY
     interaction: Rule = EVERYBODY
     gestures: Choice = Choice()
@@ -127,6 +143,9 @@ class Body:
     @property
     def zone_info(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
+
+    def is_open(self, now: datetime) -> bool:
+        return self.hours is None or self.hours.include(now, self.zone_info)
 
 
 @dataclass(frozen=True)
@@ -141,8 +160,10 @@ class Policy:
 
 
 def body_json(body: Body) -> dict[str, Any]:
-    """As it is stored, sent and compared."""
-    return {
+    """As it is stored, sent and compared. What came later stands there only if it says something: hashes stay."""
+    hours = body.hours
+    later = {"hours": {"days": list(hours.days), "opens": hours.opens, "closes": hours.closes}} if hours else {}
+    return later | {
         "currency": body.currency,
         "zone": body.zone,
         "week_start": body.week_start,
@@ -157,17 +178,7 @@ def body_json(body: Body) -> dict[str, Any]:
             "without": list(body.gestures.without),
             "cash_like": body.gestures.cash_like,
         },
-        "limits": [
-            {
-                "scope": limit.scope.value,
-                "measure": limit.measure.value,
-                "window": limit.window.value,
-                "cap": limit.cap,
-                "days": limit.days,
-                "overridable": limit.overridable,
-            }
-            for limit in body.limits
-        ],
+        "limits": [limit_json(limit) for limit in body.limits],
         "approval": {
             "roles": list(body.approval.roles),
             "minutes": body.approval.minutes,
@@ -181,6 +192,22 @@ def body_json(body: Body) -> dict[str, Any]:
     }
 
 
+def limit_json(limit: Limit) -> dict[str, Any]:
+    later: dict[str, Any] = {}
+    if limit.warn_at != WARN_AT:
+        later["warn_at"] = limit.warn_at
+    if limit.reversal_restores is not None:
+        later["reversal_restores"] = limit.reversal_restores
+    return later | {
+        "scope": limit.scope.value,
+        "measure": limit.measure.value,
+        "window": limit.window.value,
+        "cap": limit.cap,
+        "days": limit.days,
+        "overridable": limit.overridable,
+    }
+
+
 def body_hash(data: Mapping[str, Any]) -> str:
     """Of `body_json`: sha256 over canonical JSON, in hexadecimal."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -188,7 +215,7 @@ def body_hash(data: Mapping[str, Any]) -> str:
 
 def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interaction: Mapping[str, Field]) -> Body:
     """A body from stored JSON. Raises RuleError, KeyError or ValueError for what `body_json` never wrote."""
-    who, choice, approval = data["who"], data["gestures"], data["approval"]
+    who, choice, approval, hours = data["who"], data["gestures"], data["approval"], data.get("hours")
     return Body(
         currency=data["currency"],
         zone=data["zone"],
@@ -196,6 +223,7 @@ def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interactio
         priority=data["priority"],
         who=Who(tuple(who["roles"]), tuple(who["teams"]), tuple(who["agents"]), tuple(who["except_agents"])),
         channels=tuple(data["channels"]),
+        hours=Hours(tuple(hours["days"]), hours["opens"], hours["closes"]) if hours else None,
         customers=read_rule(data["customers"], customer),
         interaction=read_rule(data["interaction"], interaction),
         gestures=Choice(
@@ -209,6 +237,8 @@ def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interactio
                 one["cap"],
                 one["days"],
                 one["overridable"],
+                one.get("reversal_restores"),
+                one.get("warn_at", WARN_AT),
             )
             for one in data["limits"]
         ),

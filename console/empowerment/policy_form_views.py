@@ -18,11 +18,12 @@ from console.empowerment.checking import check, free_priority
 from console.empowerment.comparing import differences, headline
 from console.empowerment.drafting import create, save_draft, version_of
 from console.empowerment.fields import ASKABLE, INTERACTION
+from console.empowerment.limit_forms import MOST_LIMITS
 from console.empowerment.models import PolicyVersion, Stage
 from console.empowerment.offerings import givers, names, offerings, pairs
 from console.empowerment.policies import body_of, coming_policies, live_policies
 from console.empowerment.policy import Body, Kind
-from console.empowerment.policy_forms import MOST_LIMITS, PolicyForm
+from console.empowerment.policy_forms import PolicyForm
 from console.empowerment.rule_forms import RuleBuilder
 from console.empowerment.sentences import sentence, terms
 from console.empowerment.surveying import survey
@@ -126,10 +127,7 @@ def say() -> ResponseReturnValue:
 def limits() -> ResponseReturnValue:
     """The rows of limits with one more (`add`), or without one (`remove` is its place)."""
     form = PolicyForm()
-    rows = [
-        {name: getattr(row.form, name).data for name in ("measure", "cap", "per", "days", "overridable")}
-        for row in form.limits
-    ]
+    rows = [{name: getattr(row.form, name).data for name in ROW} for row in form.limits]
     gone = request.form.get("remove", type=int)
     problem = ""
     if gone is None and len(rows) >= MOST_LIMITS:
@@ -190,6 +188,7 @@ EMPTY_ROWS = {
     ),
     Kind.GUARDRAIL: ({"measure": "count", "cap": "", "per": "customer:rolling", "days": 90},),
 }
+ROW = ("measure", "cap", "per", "days", "overridable", "warn_at", "restores")
 COMMON = ("gesture:each", "agent:day", "customer:rolling", "interaction:interaction", "agent:month", "pool:month")
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import (
-    BooleanField,
-    FieldList,
-    Form,
     FormField,
     IntegerField,
     SelectField,
@@ -21,67 +18,23 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
+from console.config import is_time_zone
 from console.empowerment.fields import CHANNELS
 from console.empowerment.kinds import GestureKind
+from console.empowerment.limit_forms import MOST_LIMITS, LimitForm, Limits, limit_row, subjects
 from console.empowerment.offerings import giving_roles
-from console.empowerment.policy import WINDOWS, Approval, Body, Choice, Kind, Limit, Measure, Scope, Who
-from console.empowerment.sentences import ROLES, Names, capital
-from console.empowerment.windows import Window
+from console.empowerment.policy import Approval, Body, Choice, Kind, Limit, Scope, Who
+from console.empowerment.sentences import ROLES, WEEKDAYS, Names, capital, clock_words
+from console.empowerment.windows import A_DAY, Hours
 from console.money import Money
 from console.web import stripped
 
-MOST_LIMITS = 12
-MOST_DAYS = 3650
 MOST_REVISIONS = 1_000_000
 CODES = re.compile(r"[,;\n]+")
-# What a limit is for, in the order in which it is chosen: heading, then (scope, window) with its words.
-SUBJECTS = {
-    Scope.GESTURE: "The same gesture",
-    Scope.CUSTOMER: "A customer",
-    Scope.HOUSEHOLD: "A household (same account or address)",
-    Scope.AGENT: "A person who gives",
-    Scope.TEAM: "A team",
-    Scope.POOL: "Everybody together, under this policy",
-}
-SHORT = {
-    Scope.GESTURE: "the same gesture",
-    Scope.CUSTOMER: "a customer",
-    Scope.HOUSEHOLD: "a household",
-    Scope.AGENT: "a person",
-    Scope.TEAM: "a team",
-    Scope.POOL: "everybody",
-}
-SPANS = {
-    Window.DAY: "a day",
-    Window.WEEK: "a week",
-    Window.MONTH: "a month",
-    Window.ROLLING: "in so many days",
-}
-MEASURES = {Measure.COST: "what it costs us", Measure.FACE: "face value", Measure.COUNT: "number of gestures"}
-
-
-def subjects(kind: Kind = Kind.GRANT) -> dict[str, str | dict[str, str]]:
-    """The choices of what a limit is for, most under a heading: "agent:day" is "a person, a day".
-
-    A guardrail has no pool: what is given under it is given under the policies.
-    """
-    found: dict[str, str | dict[str, str]] = {
-        "gesture:each": "each gesture",
-        "interaction:interaction": "a conversation",
-    }
-    for scope, heading in SUBJECTS.items():
-        if kind is Kind.GUARDRAIL and scope is Scope.POOL:
-            continue
-        spans = [window for window in WINDOWS[scope] if window in SPANS]
-        found[heading] = {f"{scope}:{window}": f"{SHORT[scope]}, {SPANS[window]}" for window in spans}
-    return found
-
-
-def is_subject(value: str | None) -> bool:
-    return any(value == one or (isinstance(words, dict) and value in words) for one, words in subjects().items())
+CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])|24:00")
 
 
 Rows = Sequence[tuple[int, str]]  # ids with names
@@ -115,66 +68,17 @@ class Amount(StringField):
                 raise ValidationError("Enter an amount, such as 12.50, or leave it empty") from None
 
 
-class LimitForm(Form):
-    """A row: how much of what, for whom, and whether an approver may allow more."""
-
-    measure = SelectField("Of what", choices={one.value: words for one, words in MEASURES.items()})
-    cap = StringField("Up to", filters=[stripped])
-    per = SelectField("For", choices=subjects, default="gesture:each")
-    days = IntegerField(
-        "Days", [Optional(), NumberRange(1, MOST_DAYS, f"Enter a whole number of days, from 1 to {MOST_DAYS:,}")]
-    )
-    overridable = BooleanField("An approver may allow more")
-
-    def validate_cap(self, field: StringField) -> None:
-        if self.read_cap() is None:
-            counts = self.measure.data == Measure.COUNT
-            raise ValidationError(
-                "Enter a whole number, such as 3" if counts else "Enter an amount, such as 15 or 12.50"
-            )
-
-    def validate_per(self, field: SelectField) -> None:
-        if self.window is Window.ROLLING and not self.days.data:
-            raise ValidationError("Say how many days")
+class Clock(StringField):
+    """An optional time of day, 09:00; `.minutes` after midnight, also when it was not validated."""
 
     @property
-    def window(self) -> Window | None:
-        """None for what is no choice."""
-        return Window(str(self.per.data).partition(":")[2]) if is_subject(self.per.data) else None
+    def minutes(self) -> int | None:
+        found = CLOCK.fullmatch(stripped(self.data))
+        return (int(found[1]) * 60 + int(found[2]) if found[1] else A_DAY) if found else None
 
-    def read_cap(self) -> int | None:
-        text = self.cap.data or ""
-        if self.measure.data == Measure.COUNT:
-            return int(text) if re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) else None
-        try:
-            return Money.parse(text, current_app.config["DEFAULT_CURRENCY"]).minor
-        except ValueError:
-            return None
-
-    def limit(self, kind: Kind) -> Limit | None:
-        """None while it is not filled in."""
-        cap, window = self.read_cap(), self.window
-        if cap is None or window is None or self.measure.data not in set(Measure):
-            return None
-        rolling = window is Window.ROLLING
-        if rolling and not (self.days.data and 1 <= self.days.data <= MOST_DAYS):
-            return None
-        return Limit(
-            Scope(str(self.per.data).partition(":")[0]),
-            Measure(self.measure.data),
-            window,
-            cap,
-            days=(self.days.data or 0) if rolling else 0,
-            overridable=bool(self.overridable.data) and kind is Kind.GRANT,
-        )
-
-
-class Limits(FieldList):
-    """Rows of limits; what is no number in a field's name is no row."""
-
-    def _extract_indices(self, prefix: str, formdata: Iterable[str]) -> Iterator[int]:
-        row = re.compile(rf"{re.escape(prefix)}-([0-9]{{1,4}})(-|$)")
-        return (int(found[1]) for found in map(row.match, formdata) if found)
+    def pre_validate(self, form: Any) -> None:
+        if stripped(self.data) and self.minutes is None:
+            raise ValidationError("Enter a time, such as 09:00, or leave it empty")
 
 
 class PolicyForm(FlaskForm):
@@ -202,6 +106,10 @@ class PolicyForm(FlaskForm):
     )
     limits = Limits(FormField(LimitForm), max_entries=MOST_LIMITS)
     channels = Boxes("Channels", choices=CHANNELS)
+    open_days = Boxes("On these days", choices={str(day): name for day, name in enumerate(WEEKDAYS)})
+    opens = Clock("From")
+    closes = Clock("Until")
+    zone = StringField("Time zone", [Length(max=64)], filters=[stripped])
     approval_roles = Boxes("Who may allow more", choices={"supervisor": "Supervisors"})
     approval_minutes = IntegerField(
         "Minutes a request waits",
@@ -234,6 +142,14 @@ class PolicyForm(FlaskForm):
         if len(codes(field.data)) > 30:
             raise ValidationError("At most 30 reasons")
 
+    def validate_zone(self, field: StringField) -> None:
+        if field.data and not is_time_zone(field.data):
+            raise ValidationError("Enter a time zone, such as Europe/London")
+
+    def validate_closes(self, field: Clock) -> None:
+        if self.opens.minutes is not None and field.minutes == self.opens.minutes:
+            raise ValidationError("Enter another time than it opens, or leave both empty")
+
     @property
     def what(self) -> Kind:
         return Kind(self.kind.data) if self.kind.data in set(Kind) else Kind.GRANT
@@ -263,9 +179,11 @@ class PolicyForm(FlaskForm):
         return self
 
     def body(self, start: Body) -> Body:
-        """What is filled in, over `start`, from which come the zone, the currency and the rules."""
+        """What is filled in, over `start`, from which come the currency and the rules."""
         return replace(
             start,
+            zone=self.zone.data if self.zone.data and is_time_zone(self.zone.data) else start.zone,
+            hours=self.hours(),
             week_start=self.week_start.data or 0,
             priority=self.priority.data or 0,
             who=Who(
@@ -294,6 +212,13 @@ class PolicyForm(FlaskForm):
             note_over_minor=minor_in(self.note_over),
         )
 
+    def hours(self) -> Hours | None:
+        """None when nothing is chosen; a day of 24 hours where no time is."""
+        days = tuple(int(day) for day in known(self.open_days))
+        opens, closes = self.opens.minutes or 0, self.closes.minutes
+        found = Hours(() if len(days) == len(WEEKDAYS) else days, opens, A_DAY if closes is None else closes)
+        return None if found == Hours() or opens == closes else found
+
     def read_limits(self) -> Iterator[Limit]:
         for row in self.limits:
             limit = row.form.limit(self.what)
@@ -319,6 +244,10 @@ class PolicyForm(FlaskForm):
             cash_like={True: "yes", False: "no"}.get(body.gestures.cash_like, ""),  # type: ignore[arg-type]
             limits=[limit_row(limit, body.currency) for limit in body.limits],
             channels=list(body.channels),
+            open_days=[str(day) for day in body.hours.days] if body.hours else [],
+            opens=clock_words(body.hours.opens) if body.hours and body.hours.opens else "",
+            closes=clock_words(body.hours.closes) if body.hours and body.hours.closes != A_DAY else "",
+            zone=body.zone,
             approval_roles=list(body.approval.roles),
             approval_minutes=body.approval.minutes,
             most_over=body.approval.most_over_percent,
@@ -331,17 +260,6 @@ class PolicyForm(FlaskForm):
             week_start=body.week_start,
             note=note,
         )
-
-
-def limit_row(limit: Limit, currency: str) -> dict[str, Any]:
-    counts = limit.measure is Measure.COUNT
-    return {
-        "measure": limit.measure.value,
-        "cap": str(limit.cap) if counts else Money(limit.cap, currency).plain().removesuffix(".00"),
-        "per": f"{limit.scope}:{limit.window}",
-        "days": limit.days or None,
-        "overridable": limit.overridable,
-    }
 
 
 def amounts(currency: str) -> Any:

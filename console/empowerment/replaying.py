@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,6 +58,20 @@ def begin(version: PolicyVersion, settings: Settings, days: int, *, actor_id: in
     db.session.flush()
     record_event("policy.tried", Topic.ACCESS, subject=run, actor_id=actor_id, at=now, data={"version": version.id})
     return run
+
+
+def last_settings(policy_id: int) -> dict[str, Any]:
+    """As somebody last tried this policy; nothing when nobody did."""
+    return (
+        db.session.scalar(
+            select(Simulation.settings)
+            .join(PolicyVersion, PolicyVersion.id == Simulation.policy_version_id)
+            .where(PolicyVersion.policy_id == policy_id, Simulation.started_by_id.is_not(None))
+            .order_by(Simulation.id.desc())
+            .limit(1)
+        )
+        or {}
+    )
 
 
 def is_dead(run: Simulation, now: datetime) -> bool:
@@ -132,8 +146,8 @@ def work_on(run_id: int) -> dict[str, Any]:
         raise DomainError("The draft was changed meanwhile. Try what it says now.")
     given = dict(run.settings)
     settings = Settings(seed=given["seed"], rate=given["rate"], goals=Goals(**given["goals"]))
-    draft, stopped = as_policy(run.version), suspended().policies
-    live = [one for one in live_policies(run.started_at) if one.id not in stopped]
+    # What is stopped at this moment was not then, and will go on: nothing is taken as stopped, and the page says so.
+    draft, live, stopped = as_policy(run.version), live_policies(run.started_at), suspended()
     currency = current_app.config["DEFAULT_CURRENCY"]
 
     def progress(percent: int) -> None:
@@ -149,7 +163,9 @@ def work_on(run_id: int) -> dict[str, Any]:
     if not len(past.talks) and not len(past.recorded.asks):
         raise DomainError(EMPTY)
     progress(15)
-    return simulate(past, draft, live, settings, progress)
+    stops = {"policies": stopped.policies, "agents": stopped.agents, "gestures": stopped.gestures}
+    notes = {f"stopped_{name}": len(ids) for name, ids in stops.items() if ids}
+    return simulate(replace(past, notes=past.notes | notes), draft, live, settings, progress)
 
 
 def finish(run_id: int, result: dict[str, Any]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from console.empowerment.fields import CHANNELS
 from console.empowerment.kinds import GestureKind
-from console.empowerment.policy import Approval, Body, Choice, Kind, Limit, Measure, Scope, Who
+from console.empowerment.policy import WARN_AT, Approval, Body, Choice, Kind, Limit, Measure, Scope, Who
 from console.empowerment.rule_words import Manner, listed, phrase, short_money, whom
 from console.empowerment.rules import EVERYBODY
-from console.empowerment.windows import Window
+from console.empowerment.windows import A_DAY, Hours, Window
 
 ROLES = {"agent": "agents", "sales": "sales staff", "supervisor": "supervisors", "administrator": "administrators"}
 ONE_OF = {"agent": "an agent", "sales": "somebody in sales", "supervisor": "a supervisor"}
@@ -28,6 +28,7 @@ KINDS = {
     GestureKind.PRIORITY_ACCESS: "places first in line",
     GestureKind.HUMAN_FOLLOWUP: "calls back",
 }
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PERIODS = {Window.DAY: "a day", Window.WEEK: "a week", Window.MONTH: "a month"}
 WHERE = {
     Scope.GESTURE: "of any one gesture",
@@ -101,6 +102,8 @@ def circumstances(body: Body, names: Names) -> list[Part]:
         parts += [Part(" when "), Part(phrase(body.interaction, body.currency, names.locale), strong=True)]
     if body.channels:
         parts += [Part(" by "), Part(channel_words(body.channels), strong=True)]
+    if body.hours:
+        parts += [Part(" "), Part(hours_words(body.hours), strong=True)]
     return parts
 
 
@@ -111,10 +114,13 @@ def forbids(limit: Limit) -> bool:
 
 def terms(kind: Kind, body: Body, names: Names) -> list[str]:
     """The rest, in short sentences: who may allow more, how long an offer is held, what has to be said."""
+    clock = [f"Its hours are on the clock of {zone_words(body.zone)}."] if body.hours else []
     if kind is Kind.GUARDRAIL:
-        return []
+        return [*clock, *filter(None, (reversal_words(limit, body.currency, names) for limit in body.limits))]
     said = [
+        *clock,
         *approval_words(body, names),
+        *(words for limit in body.limits for words in limit_terms(limit, body.currency, names) if words),
         f"An offer is held for {number(body.hold_minutes, 'minute')}.",
     ]
     if body.reason_codes:
@@ -178,6 +184,46 @@ def what_words(choice: Choice, names: Names) -> str:
         out = [f"“{names.gestures.get(one, 'a gesture that is gone')}”" for one in choice.without]
         said += f" except {listed(out, 'and')}"
     return said
+
+
+def limit_terms(limit: Limit, currency: str, names: Names) -> tuple[str, str]:
+    """What is unusual about it; empty what is not."""
+    words = limit_words(limit, currency, names)
+    warns = f"“{words}” shows as nearly used up from {limit.warn_at}% on." if limit.warn_at != WARN_AT else ""
+    return reversal_words(limit, currency, names), warns
+
+
+def reversal_words(limit: Limit, currency: str, names: Names) -> str:
+    if limit.restores is replace(limit, reversal_restores=None).restores or limit.window is Window.EACH:
+        return ""
+    words = limit_words(limit, currency, names)
+    return f"What is taken back {'no longer counts' if limit.restores else 'still counts'} towards “{words}”."
+
+
+def zone_words(zone: str) -> str:
+    """Europe/London is London, America/New_York New York."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
+def hours_words(hours: Hours) -> str:
+    """on Monday to Friday from 09:00 to 18:00"""
+    days = f"on {days_words(hours.days)}" if hours.days else ""
+    if (hours.opens, hours.closes) == (0, A_DAY):
+        return days or "at any hour"
+    times = f"from {clock_words(hours.opens)} to {clock_words(hours.closes)}"
+    return " ".join(word for word in (days, times if days else f"{times} every day") if word)
+
+
+def days_words(days: Sequence[int]) -> str:
+    """Neighbours as a span: Monday to Friday; Monday, Tuesday and Saturday."""
+    if len(days) > 2 and list(days) == list(range(days[0], days[-1] + 1)):
+        return f"{WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}"
+    return listed([WEEKDAYS[day] for day in days], "and")
+
+
+def clock_words(minutes: int) -> str:
+    """09:00; the end of the day is 24:00."""
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def channel_words(channels: Iterable[str]) -> str:

@@ -32,16 +32,17 @@ from console.empowerment.simulation_figures import (
     percentile,
 )
 from console.empowerment.simulation_guesses import habits, likely, worst
-from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, Law, law, law_of
+from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, Law, law, law_of, meter_of
 from console.empowerment.simulation_meters import Meter, as_datetime
 from console.empowerment.simulation_replay import (
     Demand,
     Outcome,
     Played,
-    best_offers,
     dead_ends,
+    fitting,
     ids_of,
     replay,
+    settled,
     sort_for,
 )
 from console.empowerment.simulation_verdicts import Goals, verdicts
@@ -109,7 +110,7 @@ def simulate(
         progress(60)
         swept = sweep(played["likely"]["draft"], draft, sets["draft"], world)
         played["worst"] = {
-            name: Played(demands[name], outcome.result(), on_talks[name]) for name, outcome in waiting.items()
+            name: settled(demands[name], outcome.result(), on_talks[name], world) for name, outcome in waiting.items()
         }
     progress(80)
     result = {
@@ -130,18 +131,26 @@ def simulate(
         "gaming": {kind: gaming(*both["draft"], world) for kind, both in played.items() if kind != "worst"},
         "sweep": swept,
         "notes": past.notes,
+        "likely_from": likely_from(recorded, settings),
     }
     result["verdicts"] = verdicts(result, settings.goals)
     progress(99)
     return result
 
 
+def likely_from(recorded: Demand, settings: Settings) -> str:
+    if settings.rate is not None:
+        return "given"
+    return "recorded" if judged(recorded).any() else "usual"
+
+
 def worst_of(laws: dict[str, Law], talks: Scenes, world: World, before: Asks) -> dict[str, Demand]:
     """One and the same demand where both sets of policies lead to it, so that it is sorted once."""
     found = {name: worst(one, talks, world, before) for name, one in laws.items()}
-    draft, live = found["draft"].asks, found["live"].asks
-    if np.array_equal(draft.scene, live.scene) and np.array_equal(draft.offer, live.offer):
-        found["live"] = found["draft"]
+    draft, live = found["draft"], found["live"]
+    same = draft.menu and live.menu and draft.menu.is_like(live.menu)
+    if same and np.array_equal(draft.asks.scene, live.asks.scene):
+        found["live"] = draft
     return found
 
 
@@ -162,9 +171,8 @@ def nowhere(before: Asks, talks: Scenes) -> Asks:
 
 def values(law: Law, world: World) -> Ints:
     """The dearest gesture that each talk may get, in minor units; -1: none."""
-    best = best_offers(law, world, cheapest=False)
     cost = np.array([*(one.cost_minor for one in world.catalogue), -1], np.int64)
-    return cost[best][law.scene_class]
+    return cost[fitting(law, world)[:, 0]][law.scene_class]
 
 
 def about_talks(past: Past, laws: dict[str, Law]) -> dict[str, Any]:
@@ -274,10 +282,14 @@ def sweep(of: Played, draft: Policy, rules: Sequence[Policy], world: World) -> l
     found, as_it_is = [], None
     for place, limit in enumerate(draft.body.limits):
         as_it_is = as_it_is or point(place, limit.cap)
+        bit = as_is.meters.index(meter_of(limit, draft))
+        is_exceeded = bool(((as_was.over >> bit) & 1).any())
         points = []
         for factor in FACTORS:
             cap = round(limit.cap * factor)
-            points.append({"cap": cap} | (as_it_is if cap == limit.cap else point(place, cap)))
+            # A cap that nobody exceeds can be higher without anything coming of it.
+            same = cap == limit.cap or (cap > limit.cap and not is_exceeded)
+            points.append({"cap": cap} | (as_it_is if same else point(place, cap)))
         found.append({"meter": name_of(Meter.of(limit, draft)), "cap": limit.cap, "points": points})
     return found
 

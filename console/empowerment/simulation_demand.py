@@ -92,7 +92,7 @@ class World:
     catalogue: Sequence[Offerable]
     currency: str
     facts: Mapping[str, Column]
-    households: Ints  # of each customer, numbered from 0
+    households: Ints  # of each customer: account and address, numbered from 0; shape (2, n)
     days: Ints  # when each day of the simulated time begins, and the moment at which the last one ends
     approvers: int = 1  # people who may answer a request
     answer_minutes: float = 2.0  # that an answer takes
@@ -148,23 +148,28 @@ def in_order(asks: Asks) -> Asks:
     return asks.take(np.lexsort((asks.came, asks.at)))
 
 
-def subjects(asks: Asks, world: World, scope: Scope, granting: Ints) -> Ints:
-    """Whose bookings a limit of `scope` counts, numbered from 0. `granting`: place of the policy that authorises."""
+def subjects(asks: Asks, world: World, scope: Scope, granting: Ints) -> list[tuple[Ints, int]]:
+    """Whose bookings a limit of `scope` counts, numbered from 0, and with which sign.
+
+    `granting`: place of the policy that authorises.
+    """
     match scope:
         case Scope.INTERACTION:
-            return asks.talk
+            return [(asks.talk, 1)]
         case Scope.CUSTOMER:
-            return asks.customer
-        case Scope.HOUSEHOLD:
-            return world.households[asks.customer]
+            return [(asks.customer, 1)]
+        case Scope.HOUSEHOLD:  # of the account or of the address, less what is of both
+            account, address = world.households
+            both = np.unique(account * (address.max(initial=0) + 1) + address, return_inverse=True)[1]
+            return [(account[asks.customer], 1), (address[asks.customer], 1), (both[asks.customer], -1)]
         case Scope.AGENT:
-            return world.people[asks.agent]
+            return [(world.people[asks.agent], 1)]
         case Scope.TEAM:
-            return world.teams[asks.agent]
+            return [(world.teams[asks.agent], 1)]
         case Scope.GESTURE:
-            return np.array([one.gesture for one in world.catalogue], np.int64)[asks.offer]
+            return [(np.array([one.gesture for one in world.catalogue], np.int64)[asks.offer], 1)]
         case Scope.POOL:
-            return granting + 1
+            return [(granting + 1, 1)]
 
 
 def together(parts: Sequence[Asks]) -> Asks:

@@ -20,8 +20,9 @@ from console.empowerment.simulation_demand import (
     together,
 )
 from console.empowerment.simulation_matching import Law
+from console.empowerment.simulation_menus import menu_of
 from console.empowerment.simulation_meters import NO_CAP
-from console.empowerment.simulation_replay import Demand, best_offers
+from console.empowerment.simulation_replay import Demand, fitting
 from console.empowerment.windows import Window
 
 SURE_AFTER = 50  # conversations of a kind after which its own rate of offers weighs more than the overall one
@@ -80,13 +81,19 @@ def likely(habit: Habit, talks: Scenes, world: World, before: Asks, rng: np.rand
 
 
 def worst(law: Law, talks: Scenes, world: World, before: Asks) -> Demand:
-    """The dearest gesture that is allowed, in every conversation; more than once where that is what would cost most."""
-    offers = best_offers(law, world, cheapest=False)[law.scene_class]
-    places = np.flatnonzero(offers >= 0)
-    times = how_often(law, talks, world, places, offers[places])
+    """In every conversation the dearest gesture that is allowed, or the next dearest when it does not fit any more;
+    more than once where that is what would cost most. What costs nothing is left out: it would only use up counts."""
+    offers = fitting(law, world)
+    costs = np.array([*(one.cost_minor if one.currency == world.currency else 0 for one in world.catalogue), 0])
+    offers = np.where(costs[offers] > 0, offers, -1)
+    offers = np.take_along_axis(offers, np.argsort(offers < 0, axis=1, kind="stable"), axis=1)
+    dearest = offers[law.scene_class, 0]
+    places = np.flatnonzero(dearest >= 0)
+    times = how_often(law, talks, world, places, dearest[places])
     places = np.repeat(places, times) if times.max(initial=0) > 1 else places
-    asks = asks_at(talks, places, offers[places], world)
-    return Demand("worst", talks, together([before, asks]) if len(before) else asks)
+    asks = asks_at(talks, places, dearest[places], world)
+    asks = together([before, asks]) if len(before) else asks
+    return Demand("worst", talks, asks, menu_of(offers, law.scene_class, asks))
 
 
 def how_often(law: Law, talks: Scenes, world: World, places: Ints, offers: Ints) -> Ints:

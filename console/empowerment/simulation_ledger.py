@@ -11,12 +11,14 @@ from datetime import datetime
 import numpy as np
 
 from console.empowerment.rule_arrays import Column
-from console.empowerment.simulation_demand import DAY, NEVER, Ints, Offerable
+from console.empowerment.simulation_demand import DAY, NEVER, Flags, Ints, Offerable
 from console.empowerment.simulation_matching import OCCASIONS
 from console.empowerment.simulation_reading import NEVER_WAS, UNKNOWN, Reader
 
 STATES = ("held", "granted", "fulfilled", "declined", "voided", "expired", "reversed")
-TOLD = ("last_gesture_at", "gestures_90d", "gestures_12m")  # facts that the ledger tells, exact to the moment
+TOLD = (  # facts that the ledger tells, exact to the moment
+    "last_gesture_at", "gestures_90d", "gestures_12m", "gesture_cost_12m", "gestures_declined_12m", "reversals_12m",
+)  # fmt: skip
 
 
 def entries(reader: Reader, since: datetime, until: datetime, catalogue: Sequence[Offerable]) -> dict[str, Ints]:
@@ -103,35 +105,43 @@ def add_events(reader: Reader, found: dict[str, Ints], since: datetime) -> None:
             found["gone_came"][place[mine]] = events["id"][mine]
 
 
-def told_by_ledger(rows: dict[str, Ints], names: set[str]) -> dict[str, Column]:
-    """Facts about gestures as the ledger told them at each booking: offered or given before it, and not ended since.
+def told_by_ledger(rows: dict[str, Ints], names: set[str], ours: Flags) -> dict[str, Column]:
+    """Facts about gestures as the ledger told them at each booking: console/gestures/authority.py (gestures_so_far).
 
-    What was declined, withdrawn or ran out counts no more; what was taken back does, as in `authority`.
+    What was declined, withdrawn or ran out counts no more; what was taken back does, but not its cost. `ours`: which
+    rows are in the shop's currency. Each row is held against the one before it of the same customer, then against the
+    one before that, and so on.
     """
     if not names:
         return {}
-    size = len(rows["at"])
-    last, counted = np.full(size, NEVER_WAS), {days: np.zeros(size, np.int64) for days in (90, 365)}
-    ended = np.isin(rows["state"], [STATES.index(name) for name in ("held", "declined", "voided", "expired")])
-    by_customer: dict[int, list[tuple[int, int, int]]] = {}
+    is_booked = rows["id"] != UNKNOWN
     order = np.lexsort((rows["came"], rows["at"], rows["customer"]))
-    columns = [rows[name][order].tolist() for name in ("id", "customer", "at", "came", "gone_at", "gone_came")]
-    for place, id, customer, at, came, gone_at, gone_came, over in zip(
-        order.tolist(), *columns, ended[order].tolist(), strict=True
-    ):
-        before = by_customer.setdefault(customer, [])
-        # An end that was written down counts from its own event on, one that the clock brought from its moment on.
-        active = [one for one in before if not (one[1] <= at or (one[2] != UNKNOWN and one[2] < (came or NEVER)))]
-        if active:
-            last[place] = max(one[0] for one in active)
-        for days, numbers in counted.items():
-            numbers[place] = sum(one[0] > at - days * DAY for one in active)
-        if id != UNKNOWN:
-            before.append((at, gone_at, gone_came) if over else (at, NEVER, UNKNOWN))
-    found = {}
-    if "last_gesture_at" in names:
-        found["last_gesture_at"] = Column(last.view("datetime64[us]"))
-    for name, days in (("gestures_90d", 90), ("gestures_12m", 365)):
-        if name in names:
-            found[name] = Column(counted[days])
-    return found
+    is_booked, ours = is_booked[order], ours[order]
+    at, came, gone_at, gone_came, state, cost, customer = (
+        rows[name][order] for name in ("at", "came", "gone_at", "gone_came", "state", "cost", "customer")
+    )
+    undone = np.isin(state, [STATES.index(name) for name in ("held", "declined", "voided", "expired")])
+    declined, reversed_ = state == STATES.index("declined"), state == STATES.index("reversed")
+    size = len(order)
+    last = np.full(size, NEVER_WAS)
+    sums = {name: np.zeros(size, np.int64) for name in TOLD if name != "last_gesture_at"}
+    earlier = np.arange(size) - np.searchsorted(customer, customer)  # how many before it are of the same customer
+    back, now = 1, np.flatnonzero(earlier)
+    while len(now):
+        then = now - back
+        is_gone = (gone_at[then] < at[now]) | ((gone_at[then] == at[now]) & (gone_came[then] < came[now]))
+        counts = is_booked[then] & ~(is_gone & undone[then])
+        quarter, year = (at[then] > at[now] - days * DAY for days in (90, 365))
+        last[now] = np.maximum(last[now], np.where(counts, at[then], NEVER_WAS))
+        sums["gestures_90d"][now] += counts & quarter
+        sums["gestures_12m"][now] += counts & year
+        sums["gesture_cost_12m"][now] += np.where(counts & year & ours[then] & ~is_gone, cost[then], 0)
+        sums["gestures_declined_12m"][now] += is_gone & declined[then] & year
+        sums["reversals_12m"][now] += is_gone & reversed_[then] & (gone_at[then] > at[now] - 365 * DAY)
+        back += 1
+        now = now[earlier[now] >= back]
+    place = np.empty(size, np.int64)
+    place[order] = np.arange(size)
+    columns = {name: Column(values[place]) for name, values in sums.items()}
+    columns["last_gesture_at"] = Column(last[place].view("datetime64[us]"))
+    return {name: columns[name] for name in names & columns.keys()}

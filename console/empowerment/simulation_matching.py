@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -15,15 +16,23 @@ from console.empowerment.deciding import ORDER, Obstacle, caps_money
 from console.empowerment.policy import Kind, Limit, Policy, Scope
 from console.empowerment.rule_arrays import Column, answer
 from console.empowerment.rules import EVERYBODY, Rule, conditions
-from console.empowerment.simulation_demand import MINUTE, Ints, Scenes, World
-from console.empowerment.simulation_meters import NO_CAP, Meter
-from console.empowerment.windows import Window
+from console.empowerment.simulation_demand import DAY, MINUTE, Flags, Ints, Scenes, World
+from console.empowerment.simulation_meters import NO_CAP, Meter, as_datetime
+from console.empowerment.windows import A_DAY, Window
 
 OCCASIONS = ("recovery", "delight")
 # How far a grant policy gets with a scene, whatever the gesture; MATCHES is all the way.
-FAR = (Obstacle.NOT_FOR_YOU, Obstacle.NOT_THIS_CHANNEL, Obstacle.NOT_THIS_CUSTOMER, Obstacle.NOT_THIS_INTERACTION)
+FAR = (
+    Obstacle.NOT_FOR_YOU,
+    Obstacle.NOT_THIS_CHANNEL,
+    Obstacle.NOT_NOW,
+    Obstacle.NOT_THIS_CUSTOMER,
+    Obstacle.NOT_THIS_INTERACTION,
+)
 MATCHES = len(FAR)
 NO_OBSTACLE = -1
+MICROSECOND = timedelta(microseconds=1)
+THURSDAY = 3  # the first of January 1970
 OBSTACLES = (*ORDER, Obstacle.OTHER_CURRENCY)
 
 
@@ -76,6 +85,7 @@ def reach(
     included = [body.who.includes(one.id, one.roles, one.team_id) for one in world.agents]
     who = np.array(included, bool)[scenes.agent]
     channel = np.array([not body.channels or one in body.channels for one in world.channels], bool)[scenes.channel]
+    is_open = in_hours(scenes.at, policy)
     masks = []
     for rule, columns in ((body.customers, facts), (body.interaction, talk)):
         if rule == EVERYBODY:
@@ -84,8 +94,26 @@ def reach(
         holds, fails = answer(rule, columns, now, size)
         masks.append(holds if policy.kind is Kind.GRANT else ~fails)
     if policy.kind is Kind.GUARDRAIL:
-        return np.asarray(who & channel & masks[0] & masks[1], np.int64)
-    return stages((who, channel, *masks))
+        return np.asarray(who & channel & is_open & masks[0] & masks[1], np.int64)
+    return stages((who, channel, is_open, *masks))
+
+
+def in_hours(at: Ints, policy: Policy) -> Flags:
+    """windows.Hours.include, for many moments: the clock is looked at once for every quarter of an hour."""
+    hours = policy.body.hours
+    if hours is None:
+        return np.ones(len(at), bool)
+    quarters, which = np.unique(at // (15 * MINUTE), return_inverse=True)
+    zone = policy.body.zone_info
+    moments = (as_datetime(quarter * 15 * MINUTE) for quarter in quarters.tolist())
+    ahead = np.array([(zone.utcoffset(one.astimezone(zone)) or timedelta()) // MICROSECOND for one in moments])
+    there = at + ahead[which]
+    minute, weekday = there // MINUTE % A_DAY, (there // DAY + THURSDAY) % 7
+    opens = np.array([hours.opens_on(day) for day in range(7)])
+    after, before = minute >= hours.opens, minute < hours.closes
+    if hours.opens < hours.closes:
+        return np.asarray(after & before & opens[weekday])
+    return np.asarray((after & opens[weekday]) | (before & opens[(weekday - 1) % 7]))
 
 
 def stages(passed: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]) -> Ints:
@@ -136,7 +164,7 @@ def law_of(policies: Sequence[Policy], scene_class: Ints, seen: Sequence[tuple[i
                 if policy.kind is Kind.GUARDRAIL and far[place] and speaks[place][offer]
             ]
             in_force = (*guards, one) if one >= 0 else tuple(guards)
-            if one >= 0 and any(
+            if any(
                 policies[place].body.currency != gift.currency and caps_money(policies[place]) for place in in_force
             ):
                 stop = OBSTACLES.index(Obstacle.OTHER_CURRENCY)
@@ -159,7 +187,7 @@ def meter_of(limit: Limit, policy: Policy) -> Meter:
     meter = Meter.of(limit, policy)
     # Nothing is ever given under a guardrail, so its pool holds this one alone.
     if policy.kind is Kind.GUARDRAIL and limit.scope is Scope.POOL:
-        return Meter(limit.scope, limit.measure, Window.EACH, 0, "", 0, meter.currency)
+        return Meter(limit.scope, limit.measure, Window.EACH, 0, "", 0, meter.currency, meter.restores)
     return meter
 
 
@@ -190,6 +218,7 @@ def caps_of(policies: Sequence[Policy], meters: Sequence[Meter]) -> tuple[Ints, 
         for limit in policy.body.limits:
             place = meters.index(meter_of(limit, policy))
             caps[place] = min(caps[place], limit.cap)
-            if policy.kind is Kind.GUARDRAIL or not limit.overridable:
-                finals[place] = min(finals[place], limit.cap)
+            is_final = policy.kind is Kind.GUARDRAIL or not limit.overridable
+            more = 0 if is_final else policy.body.approval.most_over_percent
+            finals[place] = min(finals[place], limit.cap * (100 + more) // 100)
     return caps, finals

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from console.auth.models import Role, User, user_roles
 from console.auth.permissions import ROLES, Permission
+from console.customers.addresses import Address, plain_address
 from console.db import db
 from console.empowerment.fields import CHANNELS, CUSTOMER
 from console.empowerment.models import CustomerSegment
@@ -20,7 +21,18 @@ from console.empowerment.policy import Policy, Scope
 from console.empowerment.rule_arrays import Column
 from console.empowerment.rules import Field, Type, conditions, read_rule
 from console.empowerment.simulation import Past
-from console.empowerment.simulation_demand import DAY, Agent, Asks, Ints, Offerable, Scenes, World, in_order
+from console.empowerment.simulation_demand import (
+    DAY,
+    Agent,
+    Asks,
+    Flags,
+    Ints,
+    Offerable,
+    Scenes,
+    World,
+    in_order,
+    rows_of,
+)
 from console.empowerment.simulation_ledger import STATES, TOLD, entries, told_by_ledger
 from console.empowerment.simulation_matching import OCCASIONS
 from console.empowerment.simulation_meters import as_moment
@@ -62,7 +74,8 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
     people = People(talks["agent"], ledger, policies)
     first_talk = int(min(talks["id"].min(initial=2**62), ledger["interaction"].min(initial=2**62)))
     scenes, missing = scenes_of(talks, people, facts, zone, first_talk)
-    recorded = recorded_asks(reader, ledger, talks, people, facts, zone, first_talk, starts[0], names & set(TOLD))
+    ours = np.array([one.currency == currency for one in catalogue], bool)
+    recorded = recorded_asks(ledger, talks, people, facts, zone, first_talk, starts[0], names & set(TOLD), ours)
     most = max(int(scenes.customer.max(initial=0)), int(recorded.asks.customer.max(initial=0))) + 1
     world = World(
         agents=people.agents,
@@ -79,7 +92,8 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
         first_talk=first_talk,
         segments=segments,
     )
-    notes = {"no_agent": int((talks["agent"] < 0).sum()), **missing}
+    counted = reader.rows("SELECT count(*) FROM gestures WHERE active AND stock IS NOT NULL")[0][0]
+    notes = {"no_agent": int((talks["agent"] < 0).sum()), "counted_gestures": counted, **missing}
     return Past(world, scenes, recorded, people.team_ids, {name: number for name, number in notes.items() if number})
 
 
@@ -261,7 +275,6 @@ def scenes_of(
 
 
 def recorded_asks(
-    reader: Reader,
     ledger: dict[str, Ints],
     talks: dict[str, Ints],
     people: People,
@@ -270,6 +283,7 @@ def recorded_asks(
     first_talk: int,
     start: int,
     told: set[str],
+    ours: Flags,
 ) -> Demand:
     order = np.lexsort((ledger["came"], ledger["at"]))
     rows = {name: values[order] for name, values in ledger.items()}
@@ -282,11 +296,12 @@ def recorded_asks(
     started = np.where(known, talks["at"][talk], rows["at"]) if len(by_id) else rows["at"]
     channel = np.where(known, talks["channel"][talk], 0) if len(by_id) else np.zeros(count, np.int64)
     agent = people.then(rows["agent"], rows["team"])
+    standing = facts.rows_at(rows["customer"], local_days(rows["at"], zone))[0]
     scenes = Scenes(
         at=rows["at"], agent=agent, customer=rows["customer"], talk=rows["interaction"] - first_talk,
-        channel=np.maximum(channel, 0), facts=facts.rows_at(rows["customer"], local_days(rows["at"], zone))[0],
-        started=started, is_recovery=rows["occasion"] == OCCASIONS.index("recovery"),
-        told=told_by_ledger(rows, told),
+        channel=np.maximum(channel, 0), facts=standing, started=started,
+        is_recovery=rows["occasion"] == OCCASIONS.index("recovery"),
+        told=completed(told_by_ledger(rows, told, ours[rows["offer"]]), facts, standing, rows["at"]),
     )  # fmt: skip
     is_kept = np.isin(rows["state"], [STATES.index("granted"), STATES.index("fulfilled")])
     asks = Asks(
@@ -300,24 +315,32 @@ def recorded_asks(
     return Demand("recorded", scenes, in_order(asks.take((rows["id"] >= 0) | (rows["at"] >= start))))
 
 
+def completed(told: dict[str, Column], facts: Facts, standing: Ints, at: Ints) -> dict[str, Column]:
+    """With gestures of longer ago than the ledger was read."""
+    if "last_gesture_at" in told:
+        newest, daily = told["last_gesture_at"].values, rows_of(facts.columns["last_gesture_at"], standing)
+        is_older = np.isnat(newest) & (daily.values < at.view("datetime64[us]"))
+        if daily.known is not None:
+            is_older &= daily.known
+        told["last_gesture_at"] = Column(np.where(is_older, daily.values, newest))
+    return told
+
+
 def households(reader: Reader, policies: Sequence[Policy], most: int) -> Ints:
-    """The number of each customer's household; where no limit is about households, their own."""
-    own = np.arange(most)
+    """The numbers of each customer's account and address; of who has none, and where no limit asks, their own."""
+    own = np.tile(np.arange(most), (2, 1))
     if not any(limit.scope is Scope.HOUSEHOLD for policy in policies for limit in policy.body.limits):
         return own
-    numbers: dict[object, int] = {}
-    for customer, account, street, postcode, country in reader.rows(
-        "SELECT id, account_id, lower(street), lower(postcode), country FROM customers"
+    numbers: dict[int | Address, int] = {}
+    for customer, account, *where in reader.rows(
+        "SELECT id, account_id, street, postcode, country FROM customers"
         " WHERE account_id IS NOT NULL OR (street IS NOT NULL AND postcode IS NOT NULL)"
     ):
         if customer < most:
-            key = account or (plain(street), plain(postcode), country)
-            own[customer] = numbers.setdefault(key, customer)
+            for place, key in enumerate((account, plain_address(*where))):
+                if key:
+                    own[place, customer] = numbers.setdefault(key, customer)
     return own
-
-
-def plain(text: str) -> str:
-    return "".join(sign for sign in text if sign.isalnum())
 
 
 def answer_minutes(reader: Reader, since: datetime) -> float:

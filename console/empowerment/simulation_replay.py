@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from console.empowerment.deciding import ORDER
 from console.empowerment.policy import Scope
 from console.empowerment.simulation_demand import Asks, Flags, Ints, Scenes, World, asks_at, together
+from console.empowerment.simulation_judging import Court, amounts_of
 from console.empowerment.simulation_matching import NO_OBSTACLE, Law
-from console.empowerment.simulation_meters import Meter, Track, judge, prepare
+from console.empowerment.simulation_menus import Menu, Rows, rows_of
+from console.empowerment.simulation_meters import Meter, Track, bounds, prepare
 from console.empowerment.windows import Window
 
 
@@ -22,7 +25,8 @@ class Demand:
     name: str
     scenes: Scenes
     asks: Asks
-    tracks: dict[tuple[Meter, int], tuple[Ints, Track]] = field(default_factory=dict, repr=False)
+    menu: Menu | None = None  # what each ask may come down to
+    tracks: dict[tuple[Meter, int], tuple[Ints, Track, Rows]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class Outcome:
     granting: Ints  # place of the policy that authorises; -1: none
     obstacle: Ints  # place in matching.OBSTACLES; NO_OBSTACLE
     over: Ints  # the law's meters that were exceeded, a bit each
-    needs_approval: Flags  # refused, but an approver could allow it
+    needs_approval: Flags  # over a limit beyond which an approver could go; what is beyond all policies is refused
+    offer: Ints  # place in the catalogue: what it came down to, when it had a menu
 
 
 class Played(NamedTuple):
@@ -50,38 +55,53 @@ def replay(demand: Demand, law: Law, world: World, *, why: bool = True) -> Outco
     rows = law.place(asks.scene, asks.offer)
     granting = granting_of(demand, law)
     obstacle = law.obstacle[rows]
-    hopeless = obstacle != NO_OBSTACLE
+    # Where no policy speaks somebody lent their own authority; guardrails bind as ever.
+    hopeless = (obstacle != NO_OBSTACLE) & ~(asks.approved & (obstacle < len(ORDER)))
     over = np.zeros(len(asks), np.int64)
     final = np.zeros(len(asks), bool)
     running = []
     for number, meter in enumerate(law.meters):
         if meter.window is not Window.EACH:
             running.append(number)
-            continue
-        amount = asks.amount(meter.measure)
-        above, beyond = amount > law.caps[number][rows], amount > law.finals[number][rows]
-        over |= above.astype(np.int64) << number
-        final |= beyond
-        hopeless |= np.where(asks.approved, beyond, above)
-    judged = judge(
-        [track_of(demand, law, law.meters[number], granting, world) for number in running],
-        [law.caps[number][rows] for number in running],
-        [law.finals[number][rows] for number in running],
-        asks,
-        hopeless,
-        why,
-    )
+        elif demand.menu is None:  # a menu has nothing that is too much for once
+            amount = asks.amount(meter.measure)
+            above, beyond = amount > law.caps[number][rows], amount > law.finals[number][rows]
+            over |= above.astype(np.int64) << number
+            final |= beyond
+            hopeless |= np.where(asks.approved, beyond, above)
+    tracks = [(number, *track_of(demand, law, law.meters[number], granting, world)) for number in running]
+    judged = Court(tracks, law, asks, hopeless, world, demand.menu).sit(why)
     for bit, number in enumerate(running):
         over |= ((judged.over >> bit) & 1) << number
     may_ask = ~judged.allowed & (obstacle == NO_OBSTACLE) & ~final & ~judged.final
-    return Outcome(judged.allowed, granting, obstacle, over, may_ask)
+    return Outcome(judged.allowed, granting, obstacle, over, may_ask, judged.offer)
+
+
+def settled(demand: Demand, outcome: Outcome, law: Law, world: World) -> Played:
+    """With every ask for what it came down to."""
+    if demand.menu is None:
+        return Played(demand, outcome, law)
+    asks, last = demand.asks, outcome.allowed & ~demand.asks.forced
+    cost, face = (
+        np.array([getattr(one, name) for one in world.catalogue], np.int64)[outcome.offer]
+        for name in ("cost_minor", "face_minor")
+    )
+    taken = replace(
+        asks,
+        offer=np.where(last, outcome.offer, asks.offer),
+        cost=np.where(last, cost, asks.cost),
+        face=np.where(last, face, asks.face),
+    )
+    found = Demand(demand.name, demand.scenes, taken)
+    return Played(found, replace(outcome, granting=granting_of(found, law), offer=taken.offer), law)
 
 
 def granting_of(demand: Demand, law: Law) -> Ints:
-    """The place of the policy that authorises each ask; what was booked before keeps its own."""
+    """The place of the policy that authorises each ask; what was booked before, or beyond them all, keeps its own."""
     asks = demand.asks
     found = law.granting[law.place(asks.scene, asks.offer)]
-    return np.where(asks.forced, places_of(asks.booked_under, law), found) if asks.forced.any() else found
+    kept = asks.forced | (asks.approved & (found < 0))
+    return np.where(kept, places_of(asks.booked_under, law), found) if kept.any() else found
 
 
 def sort_for(demand: Demand, law: Law, world: World, pool: Executor) -> None:
@@ -91,14 +111,19 @@ def sort_for(demand: Demand, law: Law, world: World, pool: Executor) -> None:
     list(pool.map(lambda meter: track_of(demand, law, meter, granting, world), meters))
 
 
-def track_of(demand: Demand, law: Law, meter: Meter, granting: Ints, world: World) -> Track:
+def track_of(demand: Demand, law: Law, meter: Meter, granting: Ints, world: World) -> tuple[Track, Rows]:
     """Sorted once for each demand; a pool, whose bookings depend on the policies, once for each law."""
     key = meter, id(law.granting) if meter.scope is Scope.POOL else 0
     if key not in demand.tracks:
-        currencies = [one.currency for one in world.catalogue]
+        asks, rows, edges = demand.asks, Rows(), bounds(len(demand.asks))
+        if demand.menu is not None:
+            rows, asks = rows_of(meter, demand.menu, law, asks, world, amounts_of(meter, asks, world)[1])
+            if rows.start is not None:
+                edges = [(int(rows.start[low]), int(rows.start[high])) for low, high in edges]
+                granting = granting_of(replace(demand, asks=asks), law)
         # The law's own array is kept beside it, so that no other can ever have its id.
-        demand.tracks[key] = law.granting, prepare(meter, demand.asks, world, currencies, granting)
-    return demand.tracks[key][1]
+        demand.tracks[key] = law.granting, prepare(meter, asks, world, granting, edges), rows
+    return demand.tracks[key][1:]
 
 
 def places_of(ids: Ints, law: Law) -> Ints:
@@ -108,34 +133,42 @@ def places_of(ids: Ints, law: Law) -> Ints:
     return result
 
 
-def best_offers(law: Law, world: World, *, cheapest: bool) -> Ints:
-    """For each class of scenes the dearest (or cheapest) gesture on offer that its limits ever allow; -1: none."""
+def fitting(law: Law, world: World) -> Ints:
+    """For each class of scenes the gestures on offer that its limits ever allow, dearest first; then -1."""
     table = law.granting.reshape(len(law.seen), law.offers)
     stopped = law.obstacle.reshape(table.shape) != NO_OBSTACLE
-    result = np.full(len(law.seen), -1)
-    order = sorted(range(law.offers), key=lambda one: (world.catalogue[one].cost_minor, one), reverse=not cheapest)
-    for offer in reversed(order):
+    order = sorted(range(law.offers), key=lambda one: (-world.catalogue[one].cost_minor, one))
+    result = np.full((len(law.seen), law.offers + 1), -1)
+    number = np.zeros(len(law.seen), np.int64)
+    for offer in order:
         gift = world.catalogue[offer]
         fits = (table[:, offer] >= 0) & ~stopped[:, offer] & gift.is_on_offer
         for meter, caps in zip(law.meters, law.caps, strict=True):
             if not meter.currency or meter.currency == gift.currency:
                 fits &= gift.amount(meter.measure) <= caps.reshape(table.shape)[:, offer]
-        result[fits] = offer
+        result[fits, number[fits]] = offer
+        number += fits
     return result
+
+
+def cheapest(offers: Ints) -> Ints:
+    """The last of each row of `fitting`; -1: none."""
+    last = (offers >= 0).sum(axis=1) - 1
+    return np.where(last >= 0, offers[np.arange(len(offers)), np.maximum(last, 0)], -1)
 
 
 def dead_ends(demand: Demand, law: Law, outcome: Outcome, world: World) -> Flags:
     """Asks that were refused when not even the cheapest gesture could be given in their place."""
-    cheapest = best_offers(law, world, cheapest=True)[law.scene_class[demand.asks.scene]]
+    least = cheapest(fitting(law, world))[law.scene_class[demand.asks.scene]]
     refused = ~outcome.allowed
-    result = refused & (cheapest < 0)
-    places = np.flatnonzero(refused & (cheapest >= 0))
+    result = refused & (least < 0)
+    places = np.flatnonzero(refused & (least >= 0))
     if not len(places):
         return result
     kept = demand.asks.take(outcome.allowed)
     kept = replace(kept, forced=np.ones(len(kept), bool), booked_under=ids_of(outcome.granting[outcome.allowed], law))
     asked = demand.asks.take(places)
-    other = asks_at(demand.scenes, asked.scene, cheapest[places], world)
+    other = asks_at(demand.scenes, asked.scene, least[places], world)
     probes = replace(other, at=asked.at, came=asked.came, probe=np.ones(len(places), bool))
     joined = together([kept, probes])
     could = replay(Demand("probes", demand.scenes, joined), law, world)

@@ -15,7 +15,10 @@ class Goals:
 
 
 def verdicts(result: dict[str, Any], goals: Goals) -> list[dict[str, Any]]:
-    """One for each goal: pass, warn or fail, what was found and what was wanted."""
+    """One for each goal: pass, warn or fail, what was found and what was wanted.
+
+    None that could not be judged; then there is no value, or nothing was wanted.
+    """
     return [cost(result, goals), ends(result, goals), load(result, goals), fair(result, goals)]
 
 
@@ -26,6 +29,8 @@ def verdict(goal: str, level: str, value: float | None, wanted: float | None, **
 def cost(result: dict[str, Any], goals: Goals) -> dict[str, Any]:
     found = result["demands"]["likely"]["draft"]
     budget, value = goals.budget_minor, found["p95"]
+    if not result["talks"]["number"]:
+        return verdict("cost", "none", None, budget)
     if budget is None:
         return verdict("cost", "none", value, None)
     if value > budget:
@@ -47,6 +52,8 @@ def ends(result: dict[str, Any], goals: Goals) -> dict[str, Any]:
 
 def load(result: dict[str, Any], goals: Goals) -> dict[str, Any]:
     found = result["approvals"]["draft"]
+    if not result["dead_ends"]["asked"]:
+        return verdict("approvals", "none", None, goals.approvals)
     if not found["people"]:
         level = "fail" if found["total"] else "pass"
         return verdict("approvals", level, found["busy_hour"], goals.approvals, nobody=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,54 +18,56 @@ from console.customers.models import Customer
 from console.db import db, utc_now
 from console.empowerment import replaying
 from console.empowerment.models import PolicyVersion, Simulation, SimulationState, Stage
-from console.empowerment.simulation import Settings
 from console.empowerment.simulation_charts import curves, elbow
-from console.empowerment.simulation_verdicts import Goals
+from console.empowerment.simulation_forms import TrialForm
 from console.empowerment.simulation_words import DEMANDS, DIMENSIONS, Words, meter_words, said_words, why_words
 from console.errors import DomainError
-from console.money import Money
-from console.web import day, harmless, locale, render_page_or_partial, spreadsheet, today
+from console.web import currency_symbol, day, harmless, locale, render_page_or_partial, spreadsheet, today
 
 bp = Blueprint("simulations", __name__, url_prefix="/simulations")
 
 INTERACTIONS = table("interactions", column("id"), column("customer_id"))
 VERSIONS = table("gesture_versions", column("id"), column("name"))
-MOST_PERCENT = 100
+
+
+@bp.get("/versions/<int:version_id>")
+@requires(Permission.WRITE_POLICY)
+def trial(version_id: int) -> ResponseReturnValue:
+    version = version_of(version_id)
+    return show_trial(version, TrialForm.of(replaying.last_settings(version.policy_id)))
 
 
 @bp.post("/versions/<int:version_id>")
 @requires(Permission.WRITE_POLICY)
 def create(version_id: int) -> ResponseReturnValue:
-    version = db.get_or_404(PolicyVersion, version_id)
-    try:
-        settings, days = chosen()
-    except ValueError as problem:
-        flash(str(problem), "warn")
-        return redirect(url_for("policies.show", policy_id=version.policy_id), code=303)
+    """Without a form it is tried as this policy was last."""
+    version = version_of(version_id)
+    form = TrialForm() if "days" in request.form else TrialForm.of(replaying.last_settings(version.policy_id))
+    if "days" in request.form and not form.validate():
+        return show_trial(version, form, 422)
     if version.stage is Stage.WITHDRAWN:
         flash("This version was withdrawn. Make a new draft of it, then try that.", "warn")
         return redirect(url_for("policies.show", policy_id=version.policy_id), code=303)
-    run = replaying.begin(version, settings, days, actor_id=current_user.id, now=utc_now())
+    run = replaying.begin(version, form.settings, form.days.data, actor_id=current_user.id, now=utc_now())
     db.session.commit()
     replaying.start(current_app._get_current_object(), run.id)  # type: ignore[attr-defined]
     return redirect(url_for(".show", simulation_id=run.id), code=303)
 
 
-def chosen() -> tuple[Settings, int]:
-    """What the form says; nothing is required. Raises ValueError with a sentence for what cannot be read."""
-    days = request.form.get("days", replaying.PERIODS[-1], type=int)
-    goals, settings = Goals(), Settings()
-    if budget := request.form.get("budget", "").strip():
-        try:
-            amount = Money.parse(budget, current_app.config["DEFAULT_CURRENCY"])
-        except ValueError:
-            raise ValueError("Enter the budget a day as an amount, such as 250.") from None
-        goals = replace(goals, budget_minor=amount.minor)
-    if rate := request.form.get("rate", "").strip():
-        if not rate.isascii() or not rate.isdigit() or len(rate) > 9 or int(rate) > MOST_PERCENT:
-            raise ValueError("Enter how often something is offered as a whole number from 0 to 100, in per cent.")
-        settings = replace(settings, rate=int(rate) / 100)
-    return replace(settings, goals=goals), days if days in replaying.PERIODS else replaying.PERIODS[-1]
+def version_of(version_id: int) -> PolicyVersion:
+    return db.get_or_404(PolicyVersion, version_id, options=[joinedload(PolicyVersion.policy)])
+
+
+def show_trial(version: PolicyVersion, form: TrialForm, status: int = 200) -> Response:
+    return render_page_or_partial(
+        "simulations/trial.html",
+        "simulations/_trial.html",
+        status,
+        version=version,
+        policy=version.policy,
+        form=form,
+        symbol=currency_symbol(),
+    )
 
 
 @bp.get("/<int:simulation_id>")
@@ -83,9 +84,8 @@ def show(simulation_id: int) -> ResponseReturnValue:
         is_active=run.state in replaying.ACTIVE,
         is_dead=replaying.is_dead(run, utc_now()),
         is_outdated=run.version.body_hash != run.body_hash,
-        periods=replaying.PERIODS,
-        budget=plain_budget(run),
-        rate=run.settings.get("rate"),
+        form=TrialForm.of(run.settings, run.days),
+        symbol=currency_symbol(),
         **parts,
     )
 
@@ -140,11 +140,6 @@ def found(simulation_id: int) -> Simulation:
         .where(Simulation.id == simulation_id)
         .options(joinedload(Simulation.version).joinedload(PolicyVersion.policy))
     ).one_or_none() or abort(404)
-
-
-def plain_budget(run: Simulation) -> str:
-    budget = run.settings.get("goals", {}).get("budget_minor")
-    return Money(budget, current_app.config["DEFAULT_CURRENCY"]).plain() if budget is not None else ""
 
 
 def page_of(run: Simulation) -> dict[str, Any]:

@@ -11,17 +11,19 @@ LEVELS = {
     "pass": "Fits the goals you set",
     "warn": "Fits, but look twice",
     "fail": "Misses a goal",
-    "none": "Tried out",
+    "none": "Nothing could be judged",
 }
+GOALS = {"cost": "cost", "dead_ends": "dead ends", "approvals": "work for approvers", "fairness": "fairness"}
 DEMANDS = {
     "recorded": ("As it was", "what was really asked for"),
     "likely": ("As is likely", "offers as often as usual, wherever they are allowed"),
-    "worst": ("At worst", "everybody gives the dearest gesture that they may, in every conversation"),
+    "worst": ("At worst", "in every conversation the dearest gesture that still fits, and no customer declines"),
 }
 WHY = {
     "not_for_you": "no policy speaks of the agent",
     "not_this_gesture": "not this gesture",
     "not_this_channel": "not over this channel",
+    "not_now": "outside the policy's hours",
     "not_this_customer": "not this customer",
     "not_this_interaction": "not in such a conversation",
     "other_currency": "priced in another currency",
@@ -32,6 +34,33 @@ SCOPES = {
 }  # fmt: skip
 MEASURES = {"cost": "cost", "face": "face value", "count": "number"}
 DIMENSIONS = {"tier": "loyalty tier", "language": "language", "channel": "channel", "segment": "segment"}
+
+
+LIKELY_FROM = {
+    "recorded": "What is likely goes by what was offered in these days: how often, what, and to whom.",
+    "given": "What is likely goes by the number of offers in 100 conversations that you gave.",
+    "usual": "Nothing was offered in these days. What is likely is a guess: something in 5 of 100 conversations.",
+}
+NOTES = {
+    "no_agent": ("conversation", "Left out, for no agent had them: {}."),
+    "later_facts": (
+        "conversation",
+        "In {} the customer's facts of that day are not known; the earliest known stand in.",
+    ),
+    "no_facts": ("conversation", "In {} nothing is known of the customer: rules that ask for something do not match."),
+    "counted_gestures": ("gesture", "Stock of {} is counted by the piece. Here it never runs out."),
+}
+STOPPABLE = {
+    "stopped_policies": ("policy", "policies"),
+    "stopped_agents": ("agent", "agents"),
+    "stopped_gestures": ("gesture", "gestures"),
+}
+ALWAYS = (
+    "Customers are taken as they stood at the end of the day before. What the ledger says of their gestures is exact to"
+    " the moment where requests are decided once more; where gestures are invented it is not.",
+    "What a gesture given here alone would have changed about a customer is not followed up.",
+    "Costs count gestures in the shop's own currency.",
+)
 
 
 def meter_words(name: str) -> str:
@@ -68,7 +97,16 @@ class Words:
 
     @property
     def headline(self) -> str:
+        if self.level == "pass" and self.unjudged:
+            return "Fits what could be judged"
         return LEVELS[self.level]
+
+    @property
+    def unjudged(self) -> str:
+        """Goals that nothing could be said about, as the beginning of a sentence; empty when there are none."""
+        names = [GOALS[one["goal"]] for one in self.result["verdicts"] if one["value"] is None]
+        found = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+        return found[:1].upper() + found[1:]
 
     @property
     def summary(self) -> str:
@@ -80,10 +118,24 @@ class Words:
             else f"{self.money(abs(differs))} a day {'more' if differs > 0 else 'less'} than today's policies"
         )  # fmt: skip
         high, dear = self.money(likely["p95"]), self.money(worst["worst"])
-        return (
+        found = (
             f"A typical day costs {self.money(likely['p50'])}, one day in twenty more than {high}; that is {against}. "
             f"If everybody gave all they may, a day would cost {self.money(worst['p50'])}, the worst {dear}."
         )
+        return f"{found} {self.unjudged} could not be judged: see below why." if self.unjudged else found
+
+    @property
+    def notes(self) -> list[str]:
+        """What the result leaves out, or takes to be otherwise than it was."""
+        notes = self.result["notes"]
+        found = [LIKELY_FROM[self.result.get("likely_from", "recorded")]]
+        for name, (noun, sentence) in NOTES.items():
+            if number := notes.get(name):
+                found.append(sentence.format(f"{number:,} {noun}{'s' if number > 1 else ''}"))
+        stopped = [f"{notes[name]} {words[notes[name] > 1]}" for name, words in STOPPABLE.items() if notes.get(name)]
+        if stopped:
+            found.append(f"Stopped at this moment, but taken as going on here: {', '.join(stopped)}.")
+        return [*found, *ALWAYS]
 
     def verdict(self, one: Mapping[str, Any]) -> str:
         match one["goal"]:
@@ -96,6 +148,8 @@ class Words:
         return self.fairness(one)
 
     def cost(self, one: Mapping[str, Any]) -> str:
+        if one["value"] is None:
+            return "Nobody talked to a customer in these days, so nothing can be said about cost."
         found = f"19 likely days in 20 cost {self.money(one['value'])} or less"
         if one["wanted"] is None:
             return f"{found}. You set no budget, so this is not judged."
@@ -115,6 +169,8 @@ class Words:
 
     def approvals(self, one: Mapping[str, Any]) -> str:
         found = self.result["approvals"]["draft"]
+        if one["value"] is None:
+            return "Nothing was asked for in these days, so nobody knows how many requests approvers would get."
         if one.get("nobody"):
             return f"{found['total']:,} requests would need somebody's approval, and nobody has the role to give it."
         rate = f"In a busy hour each of {found['people']} approvers gets {one['value']:.1f} requests"
@@ -129,9 +185,10 @@ class Words:
             return "There are too few conversations in each group to compare them."
         where = f"{DIMENSIONS.get(one['dimension'], one['dimension'])} “{one['group']}”"
         found = (
-            f"Customers of {where} are offered something {one['value']:.2f} times as often as the group offered most"
+            f"Customers of {where} are offered something {100 * one['value']:.0f} % as often as the group offered most"
         )
+        goal = f"{100 * one['wanted']:.0f} %"
         return {
-            "pass": f"{found}; the goal is {one['wanted']:.1f} at least.",
-            "warn": f"{found}, below the goal of {one['wanted']:.1f}. It may be chance.",
-        }.get(one["level"], f"{found}, below the goal of {one['wanted']:.1f}, and more than chance explains.")
+            "pass": f"{found}; the goal is {goal} at least.",
+            "warn": f"{found}, below the goal of {goal}. It may be chance.",
+        }.get(one["level"], f"{found}, below the goal of {goal}, and more than chance explains.")

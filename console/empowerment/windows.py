@@ -1,10 +1,40 @@
-"""When a limit's window began and when it ends: calendar windows in the policy's zone, rolling ones in whole days."""
+"""When a limit's window began and when it ends: calendar windows in the policy's zone, rolling ones in whole days.
+
+And the hours of the week in which a policy speaks at all.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+A_DAY = 24 * 60  # minutes
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A part of the week: from `opens` to before `closes`, minutes after midnight on the clock on the wall.
+
+    Closing at or before opening means on the next day; then `days` are those on which it opens.
+    """
+
+    days: tuple[int, ...] = ()  # 0 is Monday; every day when empty
+    opens: int = 0
+    closes: int = A_DAY
+
+    def include(self, now: datetime, zone: ZoneInfo) -> bool:
+        there = now.astimezone(zone)
+        minute, weekday = there.hour * 60 + there.minute, there.weekday()
+        if self.opens < self.closes:
+            return self.opens <= minute < self.closes and self.opens_on(weekday)
+        return (minute >= self.opens and self.opens_on(weekday)) or (
+            minute < self.closes and self.opens_on((weekday - 1) % 7)
+        )
+
+    def opens_on(self, weekday: int) -> bool:
+        return not self.days or weekday in self.days
 
 
 class Window(StrEnum):

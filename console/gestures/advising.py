@@ -9,7 +9,7 @@ from statistics import median_high
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from console.customers.models import Customer, Order, OrderLine, OrderStatus, Product
@@ -19,12 +19,13 @@ from console.empowerment.deciding import Decision, Standing, room
 from console.empowerment.kinds import Occasion
 from console.empowerment.policy import Measure, Scope
 from console.empowerment.windows import Window
-from console.gestures.authority import authority, giver
+from console.gestures.approving import BEYOND, approvers, could_give
+from console.gestures.authority import Authority, authority, giver
 from console.gestures.catalogue import on_offer
 from console.gestures.conditions import unavailable
 from console.gestures.learning import reordered
 from console.gestures.learning_models import Suggestion
-from console.gestures.lots import is_drawn
+from console.gestures.lots import is_drawn, week_of
 from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry
 from console.gestures.outcomes import beliefs
 from console.gestures.settings import gesture_settings
@@ -32,11 +33,13 @@ from console.gestures.situation import Advice, Candidate, Given, Liking, Refused
 from console.gestures.suggesting import NO_NEED, suggest, suits_the_moment
 from console.gestures.weights import LEARNED, LONG_STANDING, MODEL, SHOWN
 from console.interactions.handling import live_with
+from console.interactions.models import Interaction
 from console.money import LARGEST, Money
 from console.web import zone
 
 REMEMBERED = 30  # past gestures that a suggestion looks back on
 PURCHASES = 10  # lines of orders that say what suits somebody
+CHARGES = ("delivery", "shipping", "postage")  # lines of orders that are no thing
 SAME_LIST = timedelta(hours=8)
 REFUSED = (EntryState.VOIDED, EntryState.EXPIRED, EntryState.REVERSED)
 
@@ -48,12 +51,18 @@ class Counsel:
     advice: Advice
     stage: str  # the customer's, in their life with the shop
     has_policy: bool  # whether any policy lets them give at all
+    may_ask: bool  # whether anything that they may not give themselves can be asked for
     day: Standing | None  # of what the agent may give today, by cost
     room: Money  # the dearest that fits now
     versions: dict[int, GestureVersion]  # by id, in the catalogue's order
     decisions: dict[int, Decision]  # by version
-    interaction_id: int | None  # the one going on
+    interaction: Interaction | None  # the one going on
+    authority: Authority
     fitting: list[GestureVersion]  # nothing speaks against them now, however weakly they suit
+
+    @property
+    def interaction_id(self) -> int | None:
+        return self.interaction.id if self.interaction else None
 
     @property
     def cap_today(self) -> Money:
@@ -99,8 +108,8 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         scarcity=scarcity(day_of(decisions.values()), now),
         is_overlooked=not history and is_of_long_standing(mine.customer.get("customer_since"), now),
     )
-    allowed = [version for version in versions if decisions[version.id].is_allowed]
-    askable = [version for version in versions if decisions[version.id].may_ask]
+    allowed = [version for version in versions if decisions[version.id].is_possible]
+    askable = can_be_asked(versions, decisions, agent_id)
     advice = suggest([as_candidate(version) for version in allowed], situation)
     advice = with_what_may_be_asked(advice, [as_candidate(version) for version in askable], situation)
     stage = str(mine.customer.get("stage") or "")
@@ -108,13 +117,30 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         advice=shown_now(advice, customer.id, stage, now),
         stage=stage,
         has_policy=any(one.policy for one in decisions.values()),
+        may_ask=bool(askable),
         day=day_of(decisions.values()),
         room=space,
         versions={version.id: version for version in versions},
         decisions=decisions,
-        interaction_id=interaction.id if interaction else None,
+        interaction=interaction,
+        authority=mine,
         fitting=[version for version in allowed if suits_the_moment(as_candidate(version), situation)],
     )
+
+
+def can_be_asked(
+    versions: Iterable[GestureVersion], decisions: dict[int, Decision], agent_id: int
+) -> list[GestureVersion]:
+    """What somebody could allow; where it takes their own authority, somebody must have it. One statement, if any."""
+    askable = [version for version in versions if decisions[version.id].may_ask]
+    if all(decisions[version.id].policy for version in askable):
+        return askable
+    people = approvers(BEYOND, agent_id)
+    return [
+        version
+        for version in askable
+        if (one := decisions[version.id]).policy or any(could_give(person, one) for person in people)
+    ]
 
 
 def with_what_may_be_asked(advice: Advice, askable: list[Candidate], situation: Situation) -> Advice:
@@ -135,17 +161,17 @@ def shown_now(advice: Advice, customer_id: int, stage: str, now: datetime) -> Ad
     """The list as learning orders it; nothing for customers whom the lot keeps out this week, after no failure."""
     settings = gesture_settings()
     if advice.items and advice.occasion is Occasion.DELIGHT and held_out(customer_id, now, settings.hold_out_percent):
-        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=NO_NEED)
-    if settings.rules_only:
+        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=NO_NEED, withheld=advice.items)
+    known = None if settings.rules_only else beliefs(now)
+    if known is None or known.is_worse:
         return advice
     seed = seed_of(customer_id, now)
-    return replace(advice, items=reordered(advice.items, beliefs(now), advice.occasion, stage, seed))
+    return replace(advice, items=reordered(advice.items, known, advice.occasion, stage, seed))
 
 
 def held_out(customer_id: int, now: datetime, percent: int) -> bool:
     """Drawn by lot for each customer and week, so that a reload changes nothing and nobody can know it before."""
-    week = now.isocalendar()
-    return is_drawn(f"hold-out:{customer_id}:{week.year}-{week.week}", percent)
+    return is_drawn(f"hold-out:{customer_id}:{week_of(now)}", percent)
 
 
 def seed_of(customer_id: int, now: datetime) -> int:
@@ -194,11 +220,12 @@ def occasion_now(customer_id: int, now: datetime) -> Occasion:
 
 def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime) -> Suggestion:
     """Write down a list as it is shown, an empty one too, so that it can be learned from; once, however often it loads.
+    For the hold-out it is what would have been shown.
 
     Every item says by which parts it scored and the chance with which it stands in its place.
     """
     advice = found.advice
-    items = [as_logged(item) for item in advice.items]
+    items = [as_logged(item) for item in advice.items or advice.withheld]
     last = db.session.scalars(
         select(Suggestion)
         .where(
@@ -222,7 +249,7 @@ def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime)
         silence=silence,
         items=items,
         considered=[
-            {"gesture_version": version_id, "allowed": decision.is_allowed, "may_ask": decision.may_ask}
+            {"gesture_version": version_id, "allowed": decision.is_possible, "may_ask": decision.may_ask}
             for version_id, decision in found.decisions.items()
         ],
         features={"stage": found.stage, "room": found.room.minor, "currency": found.room.currency},
@@ -282,12 +309,13 @@ def likings_of(customer_id: int) -> list[Liking]:
 
 
 def bought(customer_id: int) -> list[Liking]:
-    """The latest lines of their orders, each with its category."""
+    """The latest things on their orders, each with its category; what only brought them is no liking."""
+    charge = and_(OrderLine.product_id.is_(None), or_(*(OrderLine.name.icontains(word) for word in CHARGES)))
     rows = db.session.execute(
         select(OrderLine.id, OrderLine.name, Product.category)
         .join(Order, Order.id == OrderLine.order_id)
         .outerjoin(Product, Product.id == OrderLine.product_id)
-        .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED)
+        .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED, ~charge)
         .order_by(Order.placed_at.desc().nulls_last(), OrderLine.id.desc())
         .limit(PURCHASES)
     )

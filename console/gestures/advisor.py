@@ -51,7 +51,7 @@ class Booked:
 
     at: datetime
     amounts: dict[Measure, int]
-    subjects: dict[Scope, Hashable]
+    subjects: dict[Scope, tuple[Hashable, ...]]  # of a household its account and its address
 
 
 @dataclass(frozen=True)
@@ -172,16 +172,21 @@ def peak(limit: Limit, body: Body, given: Sequence[Booked]) -> int:
     inside: dict[Hashable, deque[tuple[datetime, int]]] = defaultdict(deque)
     most = 0
     for one in given:
-        subject, amount = one.subjects[limit.scope], one.amounts[limit.measure]
-        if limit.window is Window.ROLLING:
-            rows = inside[subject]
-            while rows and rows[0][0] <= one.at - timedelta(days=limit.days):
-                sums[subject] -= rows.popleft()[1]
-            rows.append((one.at, amount))
-        elif limit.window is not Window.INTERACTION:
-            subject = (subject, opened(limit.window, one.at, body.zone_info, week_start=body.week_start))
-        sums[subject] += amount
-        most = max(most, sums[subject])
+        amount, used, calendar = one.amounts[limit.measure], [], None
+        if limit.window not in (Window.ROLLING, Window.INTERACTION):
+            calendar = opened(limit.window, one.at, body.zone_info, week_start=body.week_start)
+        keys = one.subjects[limit.scope]
+        # What counts for either of two keys is what counts for each, less what does for both.
+        for key in keys if len(keys) == 1 else (*keys, keys):
+            subject = (key, calendar)
+            if limit.window is Window.ROLLING:
+                rows = inside[subject]
+                while rows and rows[0][0] <= one.at - timedelta(days=limit.days):
+                    sums[subject] -= rows.popleft()[1]
+                rows.append((one.at, amount))
+            sums[subject] += amount
+            used.append(sums[subject])
+        most = max(most, used[0] if len(used) == 1 else used[0] + used[1] - used[2])
     return most
 
 
@@ -213,6 +218,7 @@ def given_since(since: datetime) -> dict[int, list[Booked]]:
             one.interaction_id,
             one.customer_id,
             one.household,
+            one.address_key,
             one.agent_id,
             one.team_id,
         )
@@ -221,15 +227,15 @@ def given_since(since: datetime) -> dict[int, list[Booked]]:
         .limit(LOOKED_AT)
     ).all()
     found: dict[int, list[Booked]] = defaultdict(list)
-    for policy_id, at, cost, face, gesture, talk, customer, household, agent, team in reversed(rows):
-        subjects: dict[Scope, Hashable] = {
-            Scope.GESTURE: gesture,
-            Scope.INTERACTION: talk,
-            Scope.CUSTOMER: customer,
-            Scope.HOUSEHOLD: household,
-            Scope.AGENT: agent,
-            Scope.TEAM: team,
-            Scope.POOL: policy_id,
+    for policy_id, at, cost, face, gesture, talk, customer, household, address, agent, team in reversed(rows):
+        subjects: dict[Scope, tuple[Hashable, ...]] = {
+            Scope.GESTURE: (gesture,),
+            Scope.INTERACTION: (talk,),
+            Scope.CUSTOMER: (customer,),
+            Scope.HOUSEHOLD: (("account", household), ("address", address)),
+            Scope.AGENT: (agent,),
+            Scope.TEAM: (team,),
+            Scope.POOL: (policy_id,),
         }
         amounts = {Measure.COST: cost, Measure.FACE: face, Measure.COUNT: 1}
         found[policy_id].append(Booked(at, amounts, subjects))

@@ -24,7 +24,7 @@ class AskForm(FlaskForm):
     key = StringField("Key", [InputRequired(), Regexp(r"[0-9a-f-]{16,64}\Z", message="Reload the page")])
     reason_code = StringField("Reason", [Length(max=40)], filters=[stripped])
     reason = StringField(
-        "Why it is worth more",
+        "Why it should be given",
         [DataRequired("Say in a line why, then ask again."), Length(max=300, message="Say it in 300 characters.")],
         filters=[stripped],
     )

@@ -66,7 +66,7 @@ class ApprovalRequest(Base):
     cost: Mapped[Money] = composite("cost_minor", "currency")
     reason_code: Mapped[str] = mapped_column(String(40), default="")
     reason: Mapped[str] = mapped_column(String(300), default="")  # what the requester says
-    failures: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # the limits exceeded, as they stood
+    failures: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # the limits exceeded, as they stood; or no policy
     terms_hash: Mapped[str] = mapped_column(String(64))
     idempotency_key: Mapped[str] = mapped_column(String(64), unique=True)
     state: Mapped[RequestState] = mapped_column(enum_column(RequestState), default=RequestState.PENDING)
@@ -87,6 +87,11 @@ class ApprovalRequest(Base):
     customer: Mapped[Customer] = relationship(lazy="raise")
     gesture_version: Mapped[GestureVersion] = relationship(lazy="raise", foreign_keys=gesture_version_id)
     counter_version: Mapped[GestureVersion | None] = relationship(lazy="raise", foreign_keys=counter_version_id)
+
+    @property
+    def is_beyond_policies(self) -> bool:
+        """No policy lets the requester give it, within any limit; `policy` is the one that came nearest."""
+        return not self.failures
 
     @property
     def counter_cost(self) -> Money:

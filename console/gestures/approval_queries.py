@@ -30,6 +30,7 @@ from console.gestures.approving import (
     rank,
     respect_budget,
     respect_own_authority,
+    route,
     version_with_gesture,
     words,
     worth,
@@ -87,7 +88,7 @@ def pending_for(approver: User, now: datetime) -> list[ApprovalRequest]:
     return [
         one
         for one in rows
-        if approver.role_names & set(bodies[one.policy_version_id].approval.roles) and mine >= rank(one.requester)
+        if approver.role_names & set(route(one, bodies[one.policy_version_id]).roles) and mine >= rank(one.requester)
     ]
 
 
@@ -195,9 +196,10 @@ def objections(
         may_decide(approver, request, body, now)
     except DomainError as problem:
         return str(problem), False
-    if decision.policy is None or decision.obstacles or any(one.is_final for one in decision.failures):
+    if not decision.may_ask and not decision.is_allowed:
         return " ".join(why_refused(decision, version, request.customer.called, now)), True
-    if decision.policy.version_id != request.policy_version_id:
+    authorising = decision.policy.version_id if decision.policy else None
+    if authorising != (None if request.is_beyond_policies else request.policy_version_id):
         return "The policy was changed since this was asked. Reject it and let them ask again.", True
     try:
         respect_own_authority(approver.id, request, terms, now, is_booked=False)
@@ -219,7 +221,8 @@ def options(request: ApprovalRequest, versions: Sequence[GestureVersion], mine: 
     for version in versions:
         for cost in costs(version, request):
             decision = mine.over(version, cost, reason_code=request.reason_code, note=request.reason)
-            if decision.is_allowed or decision.may_ask:
+            is_same = (decision.policy is None) == request.is_beyond_policies
+            if decision.is_allowed or (decision.may_ask and is_same):
                 found.append(Option(version, Money(cost, version.currency), decision.is_allowed))
     same = request.gesture_version_id
     found.sort(key=lambda one: (not one.is_inside, one.version.id != same, -one.cost.minor, one.version.id))

@@ -38,7 +38,7 @@ from console.gestures.conditions import respect_the_customer, version_on_offer
 from console.gestures.ledger import Approved
 from console.gestures.locking import lock, transaction
 from console.gestures.models import GestureVersion, LedgerEntry
-from console.gestures.refusals import NotOffered, OverLimit
+from console.gestures.refusals import NoAuthority, NotOffered, OverLimit
 from console.gestures.terms import Terms, amounts
 from console.gestures.wording import why_refused
 from console.web import clock
@@ -124,7 +124,8 @@ def hold(
     now: datetime,
 ) -> LedgerEntry:
     """The offer, held beyond the requester's limits; then everything that binds the approver, under their lock."""
-    approved = Approved(request.id, approver_id, request.policy_version_id, allowed)
+    asked_of = None if request.is_beyond_policies else request.policy_version_id
+    approved = Approved(request.id, approver_id, asked_of, allowed)
     entry = ledger.hold_approved(terms, approved, key=key, now=now)
     version = version_with_gesture(terms.gesture_version_id)
     mine = authority_in(request.requester_id, request, version.gesture_id, now=entry.booked_at)
@@ -170,8 +171,9 @@ def counter(
     if not decision.is_allowed:
         asked_about = limits_of(request.failures)
         is_covered = all(one.limit in asked_about for one in decision.failures)
-        policy_id = decision.policy.version_id if decision.policy else 0
-        if not decision.may_ask or not is_covered or policy_id != request.policy_version_id:
+        authorising = decision.policy.version_id if decision.policy else None
+        same = authorising == (None if request.is_beyond_policies else request.policy_version_id)
+        if not decision.may_ask or not is_covered or not same:
             raise NotOffered(" ".join(why_refused(decision, version, request.customer.called, now)))
         second = body.approval.second_over_minor
         if second is not None and cost >= second:
@@ -208,7 +210,7 @@ def take(request_id: int, *, requester_id: int, now: datetime) -> LedgerEntry:
         raise Settled(f"{outcome(request, now)} Ask again if you still want it.")
     try:
         entry = ledger.offer(terms, key=key, now=now)
-    except OverLimit:
+    except (OverLimit, NoAuthority):
         entry = take_approved(request_id, terms, key, now)
     with transaction():
         request = request_of(request_id)

@@ -1,30 +1,37 @@
-"""Who may decide a request, and how far: four eyes, the approver's own authority, and their budget of a day."""
+"""Who may decide a request, and how far: four eyes, the approver's own authority, and their budget of a day.
+
+Where the requester has a policy, it says who may allow more. Where none speaks of them, BEYOND says it, and the
+approver lends their own authority: their policy authorises, and what they lend counts against their own limits too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import joinedload
 
 from console.auth.models import Role, User, user_roles
 from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer
 from console.db import db
-from console.empowerment.deciding import Decision, Obstacle, Standing
+from console.empowerment.deciding import MISSING, Decision, Standing, since
 from console.empowerment.models import PolicyVersion
 from console.empowerment.policies import body_of
-from console.empowerment.policy import Body, Limit, Measure, Scope
+from console.empowerment.policy import Approval, Body, Limit, Measure, Scope
 from console.empowerment.sentences import Names, limit_words
 from console.empowerment.windows import Window, midnight
 from console.errors import DomainError
 from console.gestures.approval_models import ApprovalRequest, RequestState
-from console.gestures.authority import Authority, authority, giver
+from console.gestures.authority import Authority, authority, giver, giving
 from console.gestures.households import is_one_of_ours
 from console.gestures.models import GestureVersion, LedgerEntry
 from console.gestures.terms import Terms, amounts
+from console.gestures.usage import amount as amount_counted
+from console.gestures.usage import is_active
 from console.interactions.models import Interaction
 from console.money import Money
 from console.web import clock, locale, money
@@ -32,6 +39,8 @@ from console.web import clock, locale, money
 RANKS = {"agent": 0, "sales": 0, "supervisor": 1}
 # Limits of the approver's own policy that say how much may be given; the others count what they give themselves.
 PER_ITEM = (Scope.GESTURE, Scope.INTERACTION, Scope.CUSTOMER, Scope.HOUSEHOLD)
+# Where no policy of the requester's speaks: a supervisor, their own team's first, within five minutes.
+BEYOND = Approval(roles=("supervisor",), minutes=5)
 
 
 class NotYours(DomainError):
@@ -58,13 +67,13 @@ def may_decide(approver: User, request: ApprovalRequest, body: Body, now: dateti
         raise NotYours(f"Their own team is asked first. From {clock(request.escalates_at)} on you may decide it.")
 
 
-def approvers(body: Body, but: int) -> list[User]:
+def approvers(approval: Approval, but: int) -> list[User]:
     """Everybody active whose role the policy names, without one person; at most 200."""
     rows = db.session.scalars(
         select(User)
         .join(user_roles, user_roles.c.user_id == User.id)
         .join(Role, Role.id == user_roles.c.role_id)
-        .where(User.active, User.id != but, Role.name.in_(body.approval.roles))
+        .where(User.active, User.id != but, Role.name.in_(approval.roles))
         .order_by(User.id)
         .limit(200)
     )
@@ -72,8 +81,13 @@ def approvers(body: Body, but: int) -> list[User]:
 
 
 def pinned(request: ApprovalRequest) -> Body:
-    """What the policy said that the request was made under."""
-    return body_of(db.session.get_one(PolicyVersion, request.policy_version_id))
+    """What the policy said that the request was made under; beyond all policies who decides is always the same."""
+    body = body_of(db.session.get_one(PolicyVersion, request.policy_version_id))
+    return replace(body, approval=route(request, body))
+
+
+def route(request: ApprovalRequest, body: Body) -> Approval:
+    return BEYOND if request.is_beyond_policies else body.approval
 
 
 def total(standing: Standing, amount: int, *, is_booked: bool) -> int:
@@ -116,18 +130,28 @@ def instead(decision: Decision) -> str:
 
 def not_askable(decision: Decision, version: GestureVersion, cost_minor: int, requester_id: int) -> str:
     """Why nobody can be asked for it, as a sentence; empty when somebody can."""
-    if decision.policy is None or not decision.may_ask:
+    if not decision.may_ask:
         return f"Nobody may allow that. {instead(decision)}"
     if problem := too_far(decision, version, cost_minor):
         return problem
-    if len(approvers(decision.policy.body, requester_id)) < needed(decision.policy.body, cost_minor):
+    approval = decision.policy.body.approval if decision.policy else BEYOND
+    able = approvers(approval, requester_id)
+    if decision.policy is None:
+        able = [one for one in able if could_give(one, decision)]
+    if len(able) < needed(approval, cost_minor):
         return f"Nobody else is here who may allow it. {instead(decision)}"
     return ""
 
 
-def needed(body: Body, cost_minor: int) -> int:
+def could_give(person: User, decision: Decision) -> bool:
+    """Whether a policy would let them give what was asked, where none lets the asker; limits are not looked at."""
+    roles = giving(person.role_names)
+    return any(one.body.who.includes(person.id, roles, person.team_id) for one in decision.lenders)
+
+
+def needed(approval: Approval, cost_minor: int) -> int:
     """How many have to agree."""
-    second = body.approval.second_over_minor
+    second = approval.second_over_minor
     return 2 if second is not None and cost_minor >= second else 1
 
 
@@ -150,13 +174,19 @@ def respect_own_authority(
     version = version_with_gesture(terms.gesture_version_id)
     found = authority_in(approver_id, request, version.gesture_id, now=now)
     decision = found.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
-    if decision.policy is None or set(decision.obstacles) - {Obstacle.REASON_MISSING, Obstacle.NOTE_MISSING}:
+    if decision.policy is None or set(decision.obstacles) - MISSING:
         raise NotYours(f"Your own policy does not let you give {version.name} here. Leave it to a colleague.")
     for one in decision.standings:
-        if one.policy != decision.policy or one.limit.scope not in PER_ITEM:
+        if one.policy != decision.policy:
             continue
         amount = amount_of(version, terms.cost_minor or 0, one.limit.measure)
-        if total(one, amount, is_booked=is_booked) > one.limit.cap:
+        if one.limit.scope in PER_ITEM:
+            comes_to = total(one, amount, is_booked=is_booked)
+        elif one.limit.scope is Scope.AGENT and request.is_beyond_policies:
+            comes_to = one.used + lent(approver_id, one, now, but=request.id) + amount
+        else:
+            continue
+        if comes_to > one.limit.cap:
             limit = words(one.limit, one.policy.body.currency)
             raise NotYours(f"It is more than your own limit of {limit}. Leave it to a colleague, or offer less.")
 
@@ -172,6 +202,23 @@ def respect_budget(approver_id: int, request: ApprovalRequest, body: Body, cost_
         left = money(Money(max(budget - spent, 0), request.currency))
         whole = money(Money(budget, request.currency))
         raise NotYours(f"You may allow {whole} a day and have {left} of it left. Leave it to a colleague.")
+
+
+def lent(approver_id: int, standing: Standing, now: datetime, *, but: int) -> int:
+    """What of one of their own limits they lent in its window to people whom no policy lets give."""
+    limit, policy = standing.limit, standing.policy
+    start = since(limit, policy, now)
+    beyond = cast(ApprovalRequest.failures, String) == "[]"
+    money = [] if limit.measure is Measure.COUNT else [LedgerEntry.currency == policy.body.currency]
+    query = (
+        select(func.coalesce(func.sum(amount_counted(limit)), 0))
+        .join(ApprovalRequest, ApprovalRequest.id == LedgerEntry.approval_id)
+        .where(ApprovalRequest.decided_by_id == approver_id, ApprovalRequest.id != but, beyond, is_active(now), *money)
+    )
+    if start is not None:
+        is_rolling = limit.window is Window.ROLLING
+        query = query.where(LedgerEntry.booked_at > start if is_rolling else LedgerEntry.booked_at >= start)
+    return int(db.session.scalar(query) or 0)
 
 
 def allowed_since(approver_id: int, currency: str, since: datetime, *, but: int = 0) -> int:
@@ -217,6 +264,7 @@ def limits_json(decision: Decision) -> list[dict[str, Any]]:
             "window": one.limit.window.value,
             "cap": one.limit.cap,
             "days": one.limit.days,
+            "reversal_restores": one.limit.reversal_restores,
             "used": one.standing.used,
             "amount": one.amount,
         }
@@ -227,6 +275,13 @@ def limits_json(decision: Decision) -> list[dict[str, Any]]:
 def limits_of(failures: Iterable[dict[str, Any]]) -> frozenset[Limit]:
     """The limits of `limits_json` again; only such that may be exceeded are ever written there."""
     return frozenset(
-        Limit(Scope(one["scope"]), Measure(one["measure"]), Window(one["window"]), one["cap"], one["days"])
+        Limit(
+            Scope(one["scope"]),
+            Measure(one["measure"]),
+            Window(one["window"]),
+            one["cap"],
+            one["days"],
+            reversal_restores=one.get("reversal_restores"),
+        )
         for one in failures
     )

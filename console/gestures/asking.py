@@ -10,11 +10,10 @@ from sqlalchemy import select
 from console.auth.models import User
 from console.customers.models import Customer
 from console.db import db
-from console.empowerment.deciding import Decision
-from console.empowerment.policy import Policy
+from console.empowerment.deciding import MISSING, Decision
 from console.gestures.approval_models import ApprovalRequest, RequestState
 from console.gestures.approvals import digest, note
-from console.gestures.approving import approvers, limits_json, needed, not_askable
+from console.gestures.approving import BEYOND, approvers, limits_json, needed, not_askable
 from console.gestures.authority import authority, giver
 from console.gestures.conditions import respect_the_customer, version_on_offer
 from console.gestures.models import GestureVersion
@@ -28,10 +27,10 @@ MOST_WAITING = 5  # requests of one person at a time
 
 
 def ask(terms: Terms, *, key: str, now: datetime) -> ApprovalRequest:
-    """Ask for what is over one's limits. `terms.reason` says why in a line; the caller commits.
+    """Ask for what is over one's limits, or what no policy lets one give. The caller commits.
 
-    The same key, or the same gesture for the same customer while it waits, is the same request. Raises NotOffered,
-    NoAuthority, OverLimit when no approver could allow it either; KeyConflict.
+    `terms.reason` says why in a line. The same key, or the same gesture for the same customer while it waits, is the
+    same request. Raises NotOffered, NoAuthority, OverLimit when no approver could allow it either; KeyConflict.
     """
     if found := asked_before(terms, key, now):
         return found
@@ -47,8 +46,8 @@ def ask(terms: Terms, *, key: str, now: datetime) -> ApprovalRequest:
     cost, _ = amounts(version, terms.cost_minor)
     if decision.is_allowed:
         raise NotOffered(f"{version.name} is inside your limits now. Offer it; nobody has to be asked.")
-    policy = must_be_askable(decision, version, cost, customer.called, terms.agent_id, now)
-    request = request_for(replace(terms, interaction_id=talk.id, cost_minor=cost), version, decision, policy, key, now)
+    must_be_askable(decision, version, cost, customer.called, terms.agent_id, now)
+    request = request_for(replace(terms, interaction_id=talk.id, cost_minor=cost), version, decision, key, now)
     db.session.add(request)
     db.session.flush()
     note("requested", request, terms.agent_id, now)
@@ -86,27 +85,28 @@ def subject(terms: Terms) -> tuple[int, int, int]:
 
 def must_be_askable(
     decision: Decision, version: GestureVersion, cost_minor: int, called: str, agent_id: int, now: datetime
-) -> Policy:
-    """The policy whose limits are in the way. Raises what `ask` raises."""
+) -> None:
+    """Raises what `ask` raises."""
     reasons = why_refused(decision, version, called, now)
-    if decision.policy is None or decision.obstacles:
+    if MISSING.intersection(decision.obstacles) or (decision.obstacles and not decision.may_ask):
         raise NoAuthority(" ".join(reasons), decision)
     if not decision.may_ask:
         raise OverLimit(reasons, advice(decision), decision, Money(cost_minor, version.currency))
     if problem := not_askable(decision, version, cost_minor, agent_id):
         raise NotOffered(problem)
-    return decision.policy
 
 
-def request_for(
-    terms: Terms, version: GestureVersion, decision: Decision, policy: Policy, key: str, now: datetime
-) -> ApprovalRequest:
-    """`terms` with the amount and the conversation that they were found to mean."""
-    body, failures = policy.body, limits_json(decision)
-    life = timedelta(minutes=body.approval.minutes)
+def request_for(terms: Terms, version: GestureVersion, decision: Decision, key: str, now: datetime) -> ApprovalRequest:
+    """`terms` with the amount and the conversation that they were found to mean.
+
+    Where no policy authorises, it is written down under the one that came nearest.
+    """
+    policy, failures = decision.policy or decision.near[0].policy, limits_json(decision)
+    approval = decision.policy.body.approval if decision.policy else BEYOND
+    life = timedelta(minutes=approval.minutes)
     cost, face = amounts(version, terms.cost_minor)
     team = db.session.scalar(select(User.team_id).where(User.id == terms.agent_id))
-    has_own = team is not None and any(one.team_id == team for one in approvers(body, terms.agent_id))
+    has_own = team is not None and any(one.team_id == team for one in approvers(approval, terms.agent_id))
     return ApprovalRequest(
         requester_id=terms.agent_id,
         customer_id=terms.customer_id,
@@ -127,5 +127,5 @@ def request_for(
         requested_at=now,
         escalates_at=now + life / 2 if has_own else now,  # a team without an approver waits for nobody
         expires_at=now + life,
-        approvals_needed=needed(body, cost),
+        approvals_needed=needed(approval, cost),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -43,8 +43,12 @@ def giver(agent_id: int) -> Giver:
         .outerjoin(Role, Role.id == user_roles.c.role_id)
         .where(User.id == agent_id)
     ).all()
-    roles = frozenset(name for _, name in rows if name).intersection(giving_roles())
-    return Giver(agent_id, roles, rows[0][0] if rows else None)
+    return Giver(agent_id, giving(name for _, name in rows if name), rows[0][0] if rows else None)
+
+
+def giving(roles: Iterable[str]) -> frozenset[str]:
+    """Those of the roles that may give."""
+    return frozenset(roles).intersection(giving_roles())
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,10 @@ class Authority:
     @property
     def mine(self) -> list[Policy]:
         """The policies that speak of this agent, guardrails too."""
-        giver = self.giver
-        return [one for one in self.policies if one.body.who.includes(giver.id, giver.roles, giver.team_id)]
+        return [one for one in self.policies if self.is_about_them(one)]
+
+    def is_about_them(self, policy: Policy) -> bool:
+        return policy.body.who.includes(self.giver.id, self.giver.roles, self.giver.team_id)
 
     def over(
         self, version: GestureVersion, cost_minor: int | None = None, *, reason_code: str = "", note: str = ""

@@ -64,7 +64,7 @@ def review() -> None:
 def evaluate_ways() -> None:
     """What suggestions brought, and what the rules alone or learning would have brought instead."""
     now = utc_now()
-    known, beliefs = list(outcomes.outcomes(now)), outcomes.beliefs(now)
+    known, beliefs = list(outcomes.outcomes(now)), outcomes.learn(now)
     for name, learned in (("the rules alone", False), ("with learning", True)):
         try:
             found = evaluate(outcomes.decisions(known, beliefs, learned=learned))
@@ -75,6 +75,8 @@ def evaluate_ways() -> None:
             f"IPS {found.ips:.3f}, SNIPS {found.snips:.3f} ({found.low:.3f} to {found.high:.3f}), DR {found.dr:.3f}"
             + ("" if found.is_enough else "; too few to judge")
         )
+    if beliefs.is_worse:
+        click.echo("Of late the learned order did worse, so agents see the rules' own.")
 
 
 products_group = AppGroup("products", help="What the shop sells.")

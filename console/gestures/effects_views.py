@@ -9,14 +9,17 @@ from flask.typing import ResponseReturnValue
 
 from console.auth.permissions import Permission, requires
 from console.db import utc_now
+from console.empowerment.intervals import FEW
 from console.gestures.blueprint import bp
-from console.gestures.effects import Effects, effects
+from console.gestures.effects import Effects, Tally, effects
+from console.gestures.weights import SURPRISE
 from console.money import Money
 from console.web import harmless, render_page_or_partial, spreadsheet, today, zone
 
 USUAL = timedelta(days=90)
 LONGEST = timedelta(days=731)
 EARLIEST = date(2000, 1, 1)
+KEYS = ("score", "came_back", "ordered")  # of comparing.Comparison
 TABLES = {"gesture": "By gesture", "occasion": "By occasion", "team": "By team", "segment": "By segment"}
 
 
@@ -34,6 +37,8 @@ def effects_page() -> ResponseReturnValue:
         spans=(30, 90, 365),
         today=today(),
         span_days=lambda days: timedelta(days=days),
+        few=FEW,
+        surprise=SURPRISE,
         money_of=lambda minor: Money(minor, current_app.config["DEFAULT_CURRENCY"]),
     )
 
@@ -43,8 +48,10 @@ def effects_page() -> ResponseReturnValue:
 def effects_file() -> ResponseReturnValue:
     first, last = chosen()
     shown = found(first, last)
-    columns = ("by", "name", "offered", "accepted", "declined", "cost", "currency", "scores", "average_score",
-               "watched_14_days", "came_back")  # fmt: skip
+    columns = ["by", "name", "offered", "accepted", "declined", "cost", "currency", "scores", "average_score",
+               "watched_14_days", "came_back"]  # fmt: skip
+    for key in KEYS:
+        columns += [f"{key}_{what}" for what in ("suggested", "of", "held_out", "of_held_out", "least", "most")]
     rows = [
         (
             table,
@@ -58,9 +65,10 @@ def effects_file() -> ResponseReturnValue:
             "" if tally.score is None else round(tally.score, 2),
             tally.watched,
             tally.came_back,
+            *compared(tally),
         )
-        for table in TABLES
-        for tally in shown.tables[table]
+        for table, tallies in {"all": [shown.total], **{table: shown.tables[table] for table in TABLES}}.items()
+        for tally in tallies
     ]
     name = f"gestures-{first.isoformat()}-{last.isoformat()}.csv"
     return Response(
@@ -68,6 +76,21 @@ def effects_file() -> ResponseReturnValue:
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def compared(tally: Tally) -> list[object]:
+    """For each of KEYS six columns: both sides' values and cases, and what the difference is at least and at most."""
+    found = {one.key: one for one in tally.comparisons}
+    cells: list[object] = []
+    for key in KEYS:
+        one = found.get(key)
+        if one is None:
+            cells += [""] * 6
+            continue
+        bounds = (round(one.low, 4), round(one.high, 4)) if one.is_enough else ("", "")
+        values = (round(one.value, 4) if one.cases else "", one.cases, round(one.other, 4) if one.others else "")
+        cells += [*values, one.others, *bounds]
+    return cells
 
 
 def found(first: date, last: date) -> Effects:

@@ -3,7 +3,7 @@
 A decision is which suggestion stood first where an outcome is known; `chance` is the probability with which it was put
 there, `other` that with which the way judged would have put it there. Weights are clipped at 20.
 (Horvitz and Thompson 1952; Swaminathan and Joachims 2015, self-normalised; Dudik et al. 2011, doubly robust; Kong
-1992, effective sample size)
+1992, effective sample size; Owen, Monte Carlo theory, methods and examples, 2013, 9.2: the variance of a ratio)
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from random import Random
+
+from console.empowerment.intervals import Z
 
 CLIP = 20.0
 LEAST = 200  # effective cases below which nothing is said
@@ -67,6 +70,18 @@ def evaluate(decisions: Sequence[Decision], seed: int = 1) -> Estimate:
         low=samples[int(0.025 * RESAMPLES)],
         high=samples[int(0.975 * RESAMPLES) - 1],
     )
+
+
+def advantage(decisions: Sequence[Decision]) -> tuple[float, float] | None:
+    """How much more reward the judged way would have brought in each decision than what was shown, at least and at
+    most, at 95 %; None while there are too few effective cases. As `evaluate` says it, without resampling."""
+    if effective(decisions) < LEAST:
+        return None
+    shown, judged = mean(decisions, lambda one: one.reward), snips(decisions)
+    weight = mean(decisions, lambda one: one.weight)
+    parts = (one.weight * (one.reward - judged) / weight - (one.reward - shown) for one in decisions)
+    half = Z * sqrt(sum(part * part for part in parts)) / len(decisions)
+    return judged - shown - half, judged - shown + half
 
 
 def mean(decisions: Sequence[Decision], value: Callable[[Decision], float]) -> float:

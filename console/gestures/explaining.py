@@ -25,6 +25,7 @@ from console.empowerment.windows import Window
 from console.gestures.advising import occasion_now
 from console.gestures.authority import Authority, authority, giver
 from console.gestures.catalogue import on_offer
+from console.gestures.households import Household
 from console.gestures.models import GestureVersion
 from console.gestures.usage import LedgerUsage
 from console.gestures.wording import why_refused
@@ -47,6 +48,7 @@ class Left:
     cap: int
     used: int
     held: int
+    is_low: bool
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def kept_from(near: Near, mine: Authority, now: datetime) -> str:
             return "It is not about this gesture."
         case Obstacle.NOT_THIS_CHANNEL:
             return f"It is not for the channel {CHANNELS.get(mine.channel, mine.channel)}."
+        case Obstacle.NOT_NOW:
+            return "It does not speak at this hour."
         case obstacle:
             what = "this customer" if obstacle is Obstacle.NOT_THIS_CUSTOMER else "this conversation"
             why = why_not(near.blamed, now, near.policy.body.currency, locale())
@@ -175,6 +179,7 @@ def left(standing: Standing, called: Names) -> Left:
         cap=limit.cap,
         used=standing.used,
         held=standing.held,
+        is_low=standing.is_low,
     )
 
 
@@ -194,7 +199,7 @@ def mine(agent_id: int, now: datetime) -> Mine:
         agent_id=who.id,
         team_id=who.team_id,
         customer_id=0,
-        household="",
+        household=Household("", ""),
         interaction_id=None,
         gesture_ids=(),
         now=now,

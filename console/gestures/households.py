@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
+from typing import NamedTuple
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from console.auth.models import User
+from console.customers.addresses import plain_address
 from console.customers.models import Customer, Email, Phone
 from console.db import db
+from console.gestures.models import LedgerEntry
 from console.gestures.review_models import StaffLink
 
 
-def household_of(customer: Customer) -> str:
-    """The key that customers of one account, or of one address, share; else the customer's own. At most 30 letters."""
-    if customer.account_id is not None:
-        return f"account:{customer.account_id}"
-    return address_key(customer.street, customer.postcode, customer.country) or f"customer:{customer.id}"
+class Household(NamedTuple):
+    """Two keys of at most 30 letters. Who has one of them in common belongs together."""
+
+    account: str  # "account:5"; who has none: the address, or else "customer:9"
+    address: str  # "address:" and 16 hex digits; of whom none is known: the key above again
+
+    @property
+    def locks(self) -> set[str]:
+        return {f"household:{key}" for key in self}
+
+    @property
+    def entries(self) -> ColumnElement[bool]:
+        """What was given to anybody who belonged to it then."""
+        return or_(LedgerEntry.household == self.account, LedgerEntry.address_key == self.address)
+
+    def meets(self, other: Household) -> bool:
+        return self.account == other.account or self.address == other.address
+
+
+def household_of(customer: Customer) -> Household:
+    address = address_key(customer.street, customer.postcode, customer.country)
+    account = f"account:{customer.account_id}" if customer.account_id is not None else None
+    alone = f"customer:{customer.id}"
+    return Household(account or address or alone, address or account or alone)
 
 
 def address_key(street: str | None, postcode: str | None, country: str | None) -> str | None:
     """Of an address whose street and postcode are known: the same however it is spelt in capitals, stops and spaces."""
-    parts = [normalised(street), normalised(postcode)]
-    if not all(parts):
+    address = plain_address(street, postcode, country)
+    if address is None:
         return None
-    digest = hashlib.sha256("\n".join([*parts, normalised(country)]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(address).encode()).hexdigest()
     return f"address:{digest[:16]}"
-
-
-def normalised(text: str | None) -> str:
-    folded = unicodedata.normalize("NFKD", text or "").casefold()
-    return re.sub(r"[^\w]|_", "", folded)
 
 
 def is_one_of_ours(user_id: int, customer: Customer) -> bool:
@@ -63,5 +78,5 @@ def basis_of(user_id: int, customer: Customer) -> str:
     if at_home is not None and at_home == here:
         return "address"
     household = household_of(customer)
-    is_shared = any(household_of(one) == household for one in db.session.scalars(linked.limit(50)))
+    is_shared = any(household_of(one).meets(household) for one in db.session.scalars(linked.limit(50)))
     return "household" if is_shared else ""

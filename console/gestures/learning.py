@@ -48,6 +48,7 @@ class Beliefs:
     kinds: dict[KindKey, Tally] = field(default_factory=dict)
     gestures: dict[GestureKey, Tally] = field(default_factory=dict)
     outcomes: int = 0
+    is_worse: bool = False  # the order learned from them brought less, of late, than the rules alone would have
 
     def learn(self, gesture_id: int, kind: GestureKind, occasion: Occasion, stage: str, value: float) -> None:
         self.kinds.setdefault((kind, occasion, stage), Tally()).add(value)

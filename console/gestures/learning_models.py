@@ -29,7 +29,9 @@ class Suggestion(Base):
     considered: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)  # all that were eligible, likewise
     features: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # what the scores were made of
     seed: Mapped[int] = mapped_column(default=0)
-    held_out: Mapped[bool] = mapped_column(default=False)  # nothing was shown, so that effects can be measured
+    held_out: Mapped[bool] = mapped_column(
+        default=False
+    )  # nothing of `items` was shown, so that effects can be measured
     skipped_at: Mapped[datetime | None]
     skip_reason: Mapped[str] = mapped_column(String(40), default="")
 

@@ -10,26 +10,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.attributes import set_committed_value
 
 from console.customers.models import Customer
 from console.db import db
-from console.empowerment.deciding import Decision, Suspended
-from console.empowerment.policies import keep_policies, live_and_coming, suspended
+from console.empowerment.deciding import MISSING, Decision, Suspended
+from console.empowerment.policies import suspended
 from console.empowerment.policy import Limit, Policy
-from console.events import Topic, record_event
 from console.gestures import fulfilment
-from console.gestures.authority import authority
+from console.gestures.authority import authority, giver
 from console.gestures.conditions import respect_the_customer, version_on_offer
 from console.gestures.links import remember
 from console.gestures.locking import Busy, lock, stamp, transaction
 from console.gestures.models import SPENT, EntryState, GestureVersion, LedgerEntry, LedgerEvent
-from console.gestures.parties import Parties, interaction_for, lock_parties, subjects_of
+from console.gestures.parties import Parties, interaction_for, lock_parties
 from console.gestures.refusals import KeyConflict, NoAuthority, NotOffered, OneOfOurs, OverLimit, WrongState
+from console.gestures.steps import EXPIRED_AT_ONCE, enter, expire, expire_among, locked_entry, step
 from console.gestures.terms import Terms, amounts, must_name_amount
 from console.gestures.wording import advice, why_refused
 from console.money import Money
@@ -38,7 +36,6 @@ __all__ = [
     "Busy", "KeyConflict", "NoAuthority", "NotOffered", "OverLimit", "Terms", "WrongState", "decline", "expire_due",
     "fulfil", "grant", "hold_approved", "offer", "reverse", "try_again", "void",
 ]  # fmt: skip
-EXPIRED_AT_ONCE = 200  # holds put to rest in one transaction
 
 
 def offer(terms: Terms, *, key: str, now: datetime) -> LedgerEntry:
@@ -64,11 +61,14 @@ def offer(terms: Terms, *, key: str, now: datetime) -> LedgerEntry:
 
 @dataclass(frozen=True)
 class Approved:
-    """An approver's yes: which limits of the granting policy may be exceeded, and its version that was asked of."""
+    """An approver's yes: which limits of the granting policy may be exceeded, and its version that was asked of.
+
+    Without a version no policy lets the agent give it, and the approver's own authorises.
+    """
 
     request_id: int
     approver_id: int
-    policy_version_id: int
+    policy_version_id: int | None
     allowed: frozenset[Limit]
 
 
@@ -104,7 +104,12 @@ def hold(terms: Terms, key: str, now: datetime, approved: Approved | None = None
     respect_the_customer(terms.agent_id, customer, version, terms.occasion, now)
     found = authority(parties.giver, customer, interaction, terms.occasion, (version.gesture_id,), now)
     decision = found.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
-    policy = authorised(decision, terms, version, customer.called, approved, now)
+    if approved and approved.policy_version_id is None:
+        own = authority(giver(approved.approver_id), customer, interaction, terms.occasion, (version.gesture_id,), now)
+        lending = own.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
+        policy = lending_policy(decision, lending, terms, version, customer.called, now)
+    else:
+        policy = authorised(decision, terms, version, customer.called, approved, now)
     return book(terms, key, version, decision, policy, parties, interaction.id, now, approved)
 
 
@@ -126,13 +131,29 @@ def authorised(
     if decision.obstacles or policy is None:
         raise NoAuthority(" ".join(why_refused(decision, version, called, now)), decision)
     if approved and policy.version_id != approved.policy_version_id:
-        raise WrongState("The policy was changed since this was asked. Ask again under the new one.")
+        raise WrongState(CHANGED)
     allowed = approved.allowed if approved else frozenset()
     if any(failure.is_final or failure.limit not in allowed for failure in decision.failures):
         cost, _ = amounts(version, terms.cost_minor)
         reasons = why_refused(decision, version, called, now)
         raise OverLimit(reasons, advice(decision), decision, Money(cost, version.currency))
     return policy
+
+
+def lending_policy(
+    decision: Decision, lending: Decision, terms: Terms, version: GestureVersion, called: str, now: datetime
+) -> Policy:
+    """The approver's policy, where none lets the agent give it and no guardrail forbids it. Raises what `offer` raises.
+
+    Whether the approver's own limits allow it is for the caller to see, under their lock.
+    """
+    if decision.policy is not None:
+        raise WrongState(CHANGED)
+    if not decision.may_ask:
+        raise NoAuthority(" ".join(why_refused(decision, version, called, now)), decision)
+    if lending.policy is None or set(lending.obstacles) - MISSING:
+        raise NoAuthority(" ".join(why_refused(lending, version, called, now)), lending)
+    return lending.policy
 
 
 def book(
@@ -154,7 +175,8 @@ def book(
         policy_version_id=policy.version_id,
         guardrails=[one.version_id for one in decision.guardrails],
         customer_id=terms.customer_id,
-        household=parties.household,
+        household=parties.household.account,
+        address_key=parties.household.address,
         interaction_id=interaction_id,
         agent_id=terms.agent_id,
         team_id=parties.giver.team_id,
@@ -172,12 +194,11 @@ def book(
         idempotency_key=key,
         terms_hash=terms.digest,
     )
-    db.session.add(entry)
-    db.session.flush()
-    write_down(entry, EntryState.HELD, entry.cost_minor, actor_id=terms.agent_id, now=now)
+    enter(entry, now=now)
     return entry
 
 
+CHANGED = "The policy was changed since this was asked. Ask again under the new one."
 RAN_OUT = "The offer ran out before the customer said yes. Offer it again."
 STOPPED = (
     "{what} was paused after this was offered, so it is withdrawn. If it is promised already, ask a supervisor now."
@@ -197,16 +218,16 @@ def grant(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
             return entry
         stopped = what_stopped(entry, suspended()) if entry.is_held else ""
         if entry.is_held and entry.expires_at <= now:
-            move(entry, EntryState.EXPIRED, (EntryState.HELD,), -entry.cost_minor, actor_id=None, now=now)
+            step(entry, EntryState.EXPIRED, actor_id=None, now=now)
             problem = RAN_OUT
         elif stopped:
-            move(entry, EntryState.VOIDED, (EntryState.HELD,), -entry.cost_minor, actor_id=None, now=now)
+            step(entry, EntryState.VOIDED, actor_id=None, now=now)
             problem = STOPPED.format(what=stopped)
         else:
-            move(entry, EntryState.GRANTED, (EntryState.HELD,), 0, actor_id=actor_id, now=now)
+            step(entry, EntryState.GRANTED, actor_id=actor_id, now=now)
             version = db.session.get_one(GestureVersion, entry.gesture_version_id)
             if fulfilment.begin(entry, version.fulfilment, now):
-                move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=None, now=now)
+                step(entry, EntryState.FULFILLED, actor_id=None, now=now)
     if problem:
         raise WrongState(problem)
     return entry
@@ -234,7 +255,7 @@ def void(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
 def release(entry_id: int, state: EntryState, *, actor_id: int, now: datetime) -> LedgerEntry:
     with transaction():
         entry, now = locked_entry(entry_id, now)
-        move(entry, state, (EntryState.HELD,), -entry.cost_minor, actor_id=actor_id, now=now)
+        step(entry, state, actor_id=actor_id, now=now)
     return entry
 
 
@@ -252,8 +273,7 @@ def reverse(entry_id: int, reason: str, *, actor_id: int, now: datetime) -> Ledg
         ).all()
         if actor_id in {entry.agent_id, *granted_by}:
             raise NotOffered("You gave this one yourself, so somebody else has to take it back.")
-        allowed = (EntryState.GRANTED, EntryState.FULFILLED)
-        move(entry, EntryState.REVERSED, allowed, -entry.cost_minor, actor_id=actor_id, now=now, reason=reason)
+        step(entry, EntryState.REVERSED, actor_id=actor_id, now=now, reason=reason)
         fulfilment.cancel(entry_id)
     return entry
 
@@ -265,7 +285,7 @@ def fulfil(entry_id: int, *, actor_id: int | None, now: datetime) -> LedgerEntry
         row = fulfilment.of_entry(entry_id)
         if row and entry.state is EntryState.GRANTED:
             fulfilment.finish(row, actor_id, now)
-        move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=actor_id, now=now)
+        step(entry, EntryState.FULFILLED, actor_id=actor_id, now=now)
     return entry
 
 
@@ -277,7 +297,7 @@ def try_again(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
         if row is None or entry.state is not EntryState.GRANTED:
             raise WrongState(f"There is nothing to do any more: it is {entry.state.label.lower()}. Reload the page.")
         if fulfilment.once_more(row, entry, now):
-            move(entry, EntryState.FULFILLED, (EntryState.GRANTED,), 0, actor_id=actor_id, now=now)
+            step(entry, EntryState.FULFILLED, actor_id=actor_id, now=now)
     return entry
 
 
@@ -291,116 +311,5 @@ def expire_due(*, now: datetime, customer_id: int | None = None) -> int:
     for entry_id in ids:
         with transaction():
             entry, moment = locked_entry(entry_id, now)
-            done += expire_rows([entry], moment)
+            done += expire([entry], moment)
     return done
-
-
-def expire_among(now: datetime, agent_id: int, customer_id: int, household: str, interaction_id: int) -> int:
-    """The same for everything that shares one of the subjects, all of which are locked."""
-    shares = or_(
-        LedgerEntry.agent_id == agent_id,
-        LedgerEntry.customer_id == customer_id,
-        LedgerEntry.household == household,
-        LedgerEntry.interaction_id == interaction_id,
-    )
-    due: ColumnElement[bool] = LedgerEntry.expires_at <= now
-    rows = db.session.scalars(
-        select(LedgerEntry)
-        .where(LedgerEntry.state == EntryState.HELD, due, shares)
-        .order_by(LedgerEntry.id)  # the same order for everybody, so that nobody waits in a circle
-        .limit(EXPIRED_AT_ONCE)
-        .execution_options(populate_existing=True)
-    ).all()
-    return expire_rows(list(rows), now)
-
-
-def expire_rows(rows: list[LedgerEntry], now: datetime) -> int:
-    done = 0
-    for entry in rows:
-        if entry.state is EntryState.HELD and entry.expires_at <= now and set_state(entry, EntryState.EXPIRED):
-            write_down(entry, EntryState.EXPIRED, -entry.cost_minor, actor_id=None, now=now)
-            done += 1
-    return done
-
-
-def locked_entry(entry_id: int, now: datetime) -> tuple[LedgerEntry, datetime]:
-    """The entry as it is now, with all its subjects held and stamped. Raises NotOffered if there is none."""
-    keep_policies()
-    found = db.session.get(LedgerEntry, entry_id, populate_existing=True)
-    if found is None:
-        raise NotOffered("There is no such gesture in the ledger. Go back to the customer and look again.")
-    subjects = subjects_of(
-        agent_id=found.agent_id,
-        team_id=found.team_id,
-        customer_id=found.customer_id,
-        household=found.household,
-        gesture_id=found.gesture_id,
-        policies=live_and_coming(now),
-    )
-    now = lock(subjects, now)
-    talk = {f"interaction:{found.interaction_id}"}
-    now = lock(talk, now)
-    stamp(subjects | talk, now)
-    entry = db.session.get_one(LedgerEntry, entry_id, populate_existing=True)
-    return entry, now
-
-
-def move(
-    entry: LedgerEntry,
-    state: EntryState,
-    allowed: tuple[EntryState, ...],
-    delta_minor: int,
-    *,
-    actor_id: int | None,
-    now: datetime,
-    reason: str = "",
-) -> None:
-    """Take the entry to `state` from one of `allowed`; being there already is no change. Raises WrongState."""
-    if entry.state is state:
-        return
-    if entry.state not in allowed or not set_state(entry, state):
-        raise WrongState(f"This gesture has moved on meanwhile: it is {entry.state.label.lower()}. Reload the page.")
-    write_down(entry, state, delta_minor, actor_id=actor_id, now=now, reason=reason)
-
-
-def set_state(entry: LedgerEntry, state: EntryState) -> bool:
-    """Compare and swap: False when somebody else was first."""
-    swapped: Any = db.session.execute(
-        update(LedgerEntry)
-        .where(LedgerEntry.id == entry.id, LedgerEntry.state == entry.state)
-        .values(state=state)
-        .execution_options(synchronize_session=False)
-    )
-    if swapped.rowcount != 1:
-        return False
-    set_committed_value(entry, "state", state)
-    return True
-
-
-KINDS = {EntryState.HELD: "gesture.offered"} | {
-    state: f"gesture.{state.value}" for state in EntryState if state is not EntryState.HELD
-}
-
-
-def write_down(
-    entry: LedgerEntry, state: EntryState, delta_minor: int, *, actor_id: int | None, now: datetime, reason: str = ""
-) -> None:
-    """The entry's own event and the record's, in the transaction of the act."""
-    db.session.add(
-        LedgerEvent(entry_id=entry.id, state=state, delta_minor=delta_minor, at=now, actor_id=actor_id, reason=reason)
-    )
-    record_event(
-        KINDS[state],
-        Topic.GESTURE,
-        subject=entry,
-        customer_id=entry.customer_id,
-        actor_id=actor_id,
-        at=now,
-        data={
-            "cost_minor": entry.cost_minor,
-            "currency": entry.currency,
-            "gesture_version": entry.gesture_version_id,
-            "interaction": entry.interaction_id,
-            "occasion": entry.occasion.value,
-        },
-    )

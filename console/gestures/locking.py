@@ -10,20 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from babel.dates import format_timedelta
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import OperationalError
 
-from console.db import db
+from console.db import db, utc_now
 from console.errors import DomainError
-from console.gestures.models import LedgerLock
+from console.gestures.models import LedgerEntry, LedgerLock
+from console.web import locale
+
+AHEAD = timedelta(hours=24)  # of the newest booking: from there on a moment is believed only while two clocks agree
+APART = timedelta(seconds=5)
 
 
 class Busy(DomainError):
     """The database did not give the lock in time; nothing was written, and the same key may be tried again."""
+
+
+class WrongClock(DomainError):
+    """This server's clock and the database's disagree; nothing was written."""
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def lock(subjects: set[str], now: datetime) -> datetime:
     """Hold the subjects' lock rows until the commit; returns the latest moment any of them has seen, or `now`.
 
     Everybody locks the interaction in a call of its own after all the others, because it is found under the
-    customer's lock; so the order stays one.
+    customer's lock; so the order stays one. Raises WrongClock.
     """
     connection = db.session.connection()
     is_sqlite = connection.dialect.name == "sqlite"
@@ -61,13 +70,36 @@ def lock(subjects: set[str], now: datetime) -> datetime:
     insert = insert_sqlite if is_sqlite else insert_postgresql
     rows = [{"subject": subject, "last_at": now} for subject in sorted(subjects)]
     db.session.execute(insert(LedgerLock).values(rows).on_conflict_do_nothing(index_elements=["subject"]))
-    seen = db.session.scalars(
-        select(LedgerLock.last_at)
+    newest = select(func.max(LedgerEntry.booked_at)).scalar_subquery()
+    found = db.session.execute(
+        select(LedgerLock.last_at, newest)
         .where(LedgerLock.subject.in_(subjects))
         .order_by(LedgerLock.subject)
         .with_for_update()
     ).all()
-    return max(now, *seen)
+    booked = found[0][1]
+    if booked is None or now - booked > AHEAD:
+        compare_clocks()
+    return max(now, *(seen for seen, _ in found))
+
+
+def compare_clocks() -> None:
+    """Or one clock far ahead would stamp its subjects for good. Raises WrongClock."""
+    apart = utc_now() - database_clock()
+    if abs(apart) > APART:
+        how = f"{format_timedelta(abs(apart), locale=locale())} {'ahead of' if apart > APART else 'behind'}"
+        raise WrongClock(
+            f"This server's clock is {how} the database's, so nothing was booked."
+            " Tell an administrator; once it is set right, try again."
+        )
+
+
+def database_clock() -> datetime:
+    """SQLite has none of its own: there both are the one machine's, and nothing can be compared."""
+    if db.session.connection().dialect.name == "sqlite":
+        return utc_now()
+    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def stamp(subjects: set[str], now: datetime) -> None:

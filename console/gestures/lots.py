@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from flask import current_app
 
@@ -12,3 +13,9 @@ def is_drawn(what: str, percent: int) -> bool:
     secret: str = current_app.config["SECRET_KEY"]
     digest = hashlib.sha256(f"{secret}:{what}".encode()).digest()
     return int.from_bytes(digest[:4]) % 100 < percent
+
+
+def week_of(at: datetime) -> str:
+    """For lots that are drawn anew each week."""
+    week = at.isocalendar()
+    return f"{week.year}-{week.week}"

@@ -157,6 +157,7 @@ class LedgerEntry(Base):
         Index(None, "state", "expires_at"),  # holds that are due
         Index(None, "team_id", "booked_at"),
         Index(None, "household", "booked_at"),
+        Index(None, "address_key", "booked_at"),
         Index(None, "policy_id", "booked_at"),  # a policy's pool
         Index(None, "gesture_id", "booked_at"),
         Index(None, "suggestion_id"),
@@ -169,7 +170,9 @@ class LedgerEntry(Base):
     policy_version_id: Mapped[int] = mapped_column(ForeignKey("policy_versions.id"))  # under which it was held
     guardrails: Mapped[list[int]] = mapped_column(Json, default=list)  # versions of those that applied
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    # Who shares one of these two with them belongs to their household, see households.Household.
     household: Mapped[str] = mapped_column(String(30))  # "account:5", "address:" and 16 hex digits, "customer:9"
+    address_key: Mapped[str] = mapped_column(String(30))  # "address:…"; where none is known, the household again
     interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id"))
     agent_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))  # the agent's, when it was booked

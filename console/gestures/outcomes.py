@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
-from sqlalchemy import select
+from flask import Flask, current_app
+from sqlalchemy import func, select
 
+from console.background import in_thread
 from console.db import db
 from console.empowerment.kinds import GestureKind, Occasion
 from console.errors import DomainError
-from console.gestures.effects import came_back, talks_of
-from console.gestures.evaluating import Decision
+from console.gestures.evaluating import Decision, advantage
+from console.gestures.following import came_back, talks_of
 from console.gestures.learning import Beliefs, first_chances, reward
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import EntryState, Gesture, LedgerEntry
 from console.gestures.situation import Candidate, Suggested
-from console.gestures.weights import NEAR
+from console.gestures.weights import LEARNED, NEAR
 from console.interactions.models import Interaction
 from console.money import Money
 
+log = logging.getLogger(__name__)
+
 REMEMBERED = timedelta(days=395)  # 13 months
+JUDGED = timedelta(days=90)  # of lists in a learned order, by which it has to hold its own against the rules
 MOST = 50_000  # outcomes, the newest
 LEARNT_EVERY = timedelta(minutes=30)
+KEPT = "plusone_beliefs"  # in the app's extensions: when it was learned, and what
+THREADS: set[threading.Thread] = set()  # learning now: one at most
+STARTING = threading.Lock()
 KNOWN = (EntryState.GRANTED, EntryState.FULFILLED, EntryState.REVERSED, EntryState.DECLINED)
 SKIPPED = {
     "unsuitable": "It does not suit them",
@@ -46,7 +55,9 @@ class Outcome:
     version_id: int
     currency: str
     value: float  # its reward, 0 to 1
-    items: list[dict[str, Any]]  # the list
+    model: str  # that ordered the list
+    at: datetime
+    items: list[dict[str, Any]]  # the list as it was shown; empty where nothing was
 
 
 def skip(suggestion_id: int, reason: str, *, agent_id: int, now: datetime) -> Suggestion:
@@ -76,6 +87,8 @@ def outcomes(now: datetime) -> Iterator[Outcome]:
             LedgerEntry.booked_at,
             Interaction.csat,
             Suggestion.features,
+            Suggestion.model,
+            Suggestion.held_out,
             Suggestion.items,
         )
         .join(Suggestion, Suggestion.id == LedgerEntry.suggestion_id)
@@ -97,23 +110,49 @@ def outcomes(now: datetime) -> Iterator[Outcome]:
             row.gesture_version_id,
             row.currency,
             reward(accepted=accepted, score=row.csat, came_back=back),
-            row.items,
+            row.model,
+            row.booked_at,
+            [] if row.held_out else row.items,
         )
 
 
-def beliefs(now: datetime) -> Beliefs:
-    """What was learned, kept in the process for half an hour."""
-    kept: tuple[datetime, Beliefs] | None = current_app.extensions.get("plusone_beliefs")
-    if kept and timedelta(0) <= now - kept[0] < LEARNT_EVERY:
-        return kept[1]
-    found = Beliefs()
+def known(now: datetime) -> int:
+    """How many outcomes there are to learn from."""
+    rows = select(LedgerEntry.id).where(
+        LedgerEntry.suggestion_id.is_not(None), LedgerEntry.booked_at > now - REMEMBERED, LedgerEntry.state.in_(KNOWN)
+    )
+    return db.session.scalar(select(func.count()).select_from(rows.limit(MOST).subquery())) or 0
+
+
+def beliefs(now: datetime) -> Beliefs | None:
+    """What this process learned last; when that is half an hour ago it is learned anew beside the request, and the old
+    serves meanwhile. None until it is known for the first time."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    kept: tuple[datetime, Beliefs] | None = app.extensions.get(KEPT)
+    if kept is None or not timedelta(0) <= now - kept[0] < LEARNT_EVERY:
+        with STARTING:
+            if not THREADS:
+                in_thread(app, "beliefs", lambda: learn(now), THREADS)
+    return kept[1] if kept else None
+
+
+def learn(now: datetime) -> Beliefs:
+    """Read all outcomes, judge the learned order by the latest of them, and keep what is found in the process."""
+    found, lately = Beliefs(), []
     for one in outcomes(now):
         found.learn(one.gesture_id, one.kind, one.occasion, one.stage, one.value)
-    current_app.extensions["plusone_beliefs"] = (now, found)
+        if one.model == LEARNED and one.at > now - JUDGED:
+            lately.append(one)
+    left_to_chance = [one for one in decisions(lately, found, learned=False) if one.chance < 1]
+    gain = advantage(left_to_chance)
+    found.is_worse = gain is not None and gain[0] > 0
+    if found.is_worse:
+        log.warning("the learned order did worse than the rules, which are used alone now: %d outcomes", len(lately))
+    current_app.extensions[KEPT] = (now, found)
     return found
 
 
-def decisions(found: Sequence[Outcome], known: Beliefs, *, learned: bool) -> list[Decision]:
+def decisions(found: Sequence[Outcome], beliefs: Beliefs, *, learned: bool) -> list[Decision]:
     """What stood first in each list with an outcome, with the chance that the judged way had put it there."""
     judged = []
     for one in found:
@@ -121,7 +160,7 @@ def decisions(found: Sequence[Outcome], known: Beliefs, *, learned: bool) -> lis
         if first is None or first["gesture_version"] != one.version_id:
             continue  # the offer tells nothing of what stood first
         by_rules = sorted((as_suggested(item, one.currency) for item in one.items), key=place_by_rules(one.items))
-        shares = first_chances(by_rules, known if learned else Beliefs(), one.occasion, one.stage, 1)
+        shares = first_chances(by_rules, beliefs if learned else Beliefs(), one.occasion, one.stage, 1)
         others = tuple((item.candidate.version_id, share) for item, share in zip(by_rules, shares, strict=True))
         judged.append(Decision(one.version_id, first["propensity"], dict(others)[one.version_id], one.value, others))
     return judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from flask_login import current_user
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.models import Customer
 from console.db import db, utc_now
+from console.empowerment.deciding import MISSING
 from console.errors import DomainError, tell
 from console.gestures import ledger, outcomes
 from console.gestures.advising import alternative, counsel, log_shown, occasion_now, open_holds
@@ -22,9 +24,12 @@ from console.gestures.approving import not_askable, version_with_gesture
 from console.gestures.blueprint import bp
 from console.gestures.forms import OfferForm
 from console.gestures.learning_models import Suggestion
-from console.gestures.ledger import OverLimit, Terms
 from console.gestures.locking import Busy
 from console.gestures.models import EntryState, LedgerEntry
+from console.gestures.policy_news import have_read, policy_news
+from console.gestures.refusals import NoAuthority, OverLimit
+from console.gestures.terms import Terms, amounts
+from console.interactions.handling import live_with
 from console.web import LARGEST_ID, currency_symbol, render_page_or_partial, wants_partial
 
 TOLD = {
@@ -64,6 +69,10 @@ def create(customer_id: int) -> ResponseReturnValue:
     except OverLimit as refusal:
         asking, why_not = ask_form(terms, refusal)
         return show(customer_or_404(customer_id), 422, refusal=refusal, problem=why_not, asking=asking)
+    except NoAuthority as refusal:
+        asking, why_not = ask_form(terms, refusal)
+        problem = " ".join(filter(None, (str(refusal), why_not)))
+        return show(customer_or_404(customer_id), 422, problem=problem, asking=asking)
     except Busy as busy:
         return later(busy)
     except DomainError as problem:
@@ -94,11 +103,28 @@ def skip_list(suggestion_id: int) -> ResponseReturnValue:
     return show(customer_or_404(row.customer_id), focus="label")
 
 
-def ask_form(terms: Terms, refusal: OverLimit) -> tuple[AskForm | None, str]:
-    """What to ask for more with; without it a sentence that says why nobody can be asked, where that needs saying."""
-    if not refusal.may_ask:
+@bp.post("/customers/<int:customer_id>/gestures/policy-news/dismissal")
+@requires(Permission.OFFER_GESTURE)
+def dismiss_news(customer_id: int) -> ResponseReturnValue:
+    """What changed in my policies up to `until` is read; it is not told again in this conversation."""
+    customer, now = customer_or_404(customer_id), utc_now()
+    try:
+        until = min(datetime.fromisoformat(request.form.get("until", "")), now)
+    except (ValueError, TypeError):
+        abort(400)
+    if talk := live_with(customer_id, current_user.id):
+        have_read(talk.id, until)
+    if not wants_partial():
+        return redirect(url_for("gestures.panel", customer_id=customer_id), code=303)
+    return show(customer, focus="label")
+
+
+def ask_form(terms: Terms, refusal: OverLimit | NoAuthority) -> tuple[AskForm | None, str]:
+    """What to ask with; without it a sentence that says why nobody can be asked, where that needs saying."""
+    if not refusal.decision.may_ask or MISSING.intersection(refusal.decision.obstacles):
         return None, ""
-    version, cost = version_with_gesture(terms.gesture_version_id), refusal.cost.minor
+    version = version_with_gesture(terms.gesture_version_id)
+    cost, _ = amounts(version, terms.cost_minor)
     if problem := not_askable(refusal.decision, version, cost, current_user.id):
         return None, problem
     given = {"version": version.id, "cost": cost, "reason": terms.reason, "reason_code": terms.reason_code}
@@ -178,6 +204,8 @@ def show(
     asked = asked_by(current_user.id, customer.id, now)
     wanted = refusal.cost if refusal else asked[0].cost if asked else None
     instead = alternative(wanted, found) if wanted else None
+    talk = found.interaction
+    news = policy_news(found.authority, talk.id, talk.started_at) if talk and talk.started_at else []
     holds = open_holds(customer.id, current_user.id, now)
     suggestion = log_shown(found, customer_id=customer.id, agent_id=current_user.id, now=now)
     db.session.commit()
@@ -188,6 +216,8 @@ def show(
         customer=customer,
         found=found,
         holds=holds,
+        news=news,
+        news_until=now.isoformat(),
         refusal=refusal,
         reasons=refusal.reasons if refusal else [],
         instead=instead,

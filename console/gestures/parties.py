@@ -13,7 +13,7 @@ from console.empowerment.deciding import scopes_of
 from console.empowerment.policies import keep_policies, live_and_coming
 from console.empowerment.policy import Policy, Scope
 from console.gestures.authority import Giver, giver
-from console.gestures.households import household_of
+from console.gestures.households import Household, household_of
 from console.gestures.locking import Busy, lock
 from console.gestures.models import Gesture, GestureVersion
 from console.gestures.refusals import NotOffered
@@ -28,7 +28,7 @@ class Parties:
     """Who and what an offer is about, as far as it says which locks are needed."""
 
     giver: Giver
-    household: str
+    household: Household
     gesture_id: int
     is_counted: bool  # the gesture is in stock by the piece
 
@@ -39,7 +39,7 @@ def lock_parties(terms: Terms, now: datetime, *others: int) -> tuple[Parties, se
     Whoever moved house or team meanwhile is looked at again. Raises NotOffered, Busy.
     """
     for _ in range(3):
-        keep_policies()
+        now += keep_policies()
         parties = parties_of(terms)
         subjects = subjects_of(
             agent_id=terms.agent_id,
@@ -75,14 +75,14 @@ def subjects_of(
     agent_id: int,
     team_id: int | None,
     customer_id: int,
-    household: str,
+    household: Household,
     gesture_id: int,
     policies: list[Policy],
     is_counted: bool = False,
 ) -> set[str]:
     """Whose locks are needed: agent, customer and household always, the others when some policy limits them."""
     scopes = scopes_of(policies)
-    found = {f"agent:{agent_id}", f"customer:{customer_id}", f"household:{household}"}
+    found = {f"agent:{agent_id}", f"customer:{customer_id}"} | household.locks
     if Scope.TEAM in scopes:
         found.add(f"team:{team_id or 0}")
     if Scope.GESTURE in scopes or is_counted:

@@ -14,21 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.exc import IntegrityError
 
 from console.customers.models import Customer
 from console.db import db
 from console.empowerment.policies import change_policies
-from console.gestures.models import SPENT, EntryState, LedgerEntry, LedgerEvent, LedgerSeal
+from console.gestures.models import EntryState, LedgerEntry, LedgerEvent, LedgerSeal
+from console.gestures.steps import STEPS, counted
 
 FIRST = "0" * 64  # what the first event follows
 AT_ONCE = 1000  # rows fetched together
-S = EntryState
-STEPS: dict[EntryState | None, tuple[EntryState, ...]] = {
-    None: (S.HELD,),
-    S.HELD: (S.GRANTED, S.DECLINED, S.VOIDED, S.EXPIRED),
-    S.GRANTED: (S.FULFILLED, S.REVERSED),
-    S.FULFILLED: (S.REVERSED,),
-}
 
 
 @dataclass(frozen=True)
@@ -44,20 +39,43 @@ class Verified:
 
 
 def seal(now: datetime) -> LedgerSeal | None:
-    """Seal what was written since the last time and commit; None when nothing was.
+    """Seal what was written since the last time and commit; None when nothing was, or somebody else just sealed.
+
+    Nobody waits while it is hashed; two who hash at once are told apart at the end.
+    """
+    newest, upto = select(LedgerSeal).order_by(LedgerSeal.last_event_id.desc()).limit(1), settled()
+    last = db.session.scalars(newest).first()
+    before, digest, after = (last.id, last.digest, last.last_event_id) if last else (None, FIRST, 0)
+    count = 0
+    for event, entry in rows(after=after, upto=upto):
+        digest, count, after = chained(digest, event, entry), count + 1, event.id
+    if not count:
+        db.session.commit()
+        return None
+    row = LedgerSeal(last_event_id=after, events=count, digest=digest, sealed_at=now)
+    change_policies()  # one at a time; on SQLite from the insert on
+    db.session.add(row)
+    try:
+        db.session.flush()
+        is_first = db.session.scalar(newest.with_only_columns(LedgerSeal.id).where(LedgerSeal.id != row.id)) == before
+    except IntegrityError:
+        is_first = False
+    if not is_first:
+        db.session.rollback()
+        return None
+    db.session.commit()
+    return row
+
+
+def settled() -> int:
+    """The last event before which none comes any more.
 
     Waits for the acts under way, because an event may be numbered before another and committed after it.
     """
     change_policies()
-    last = db.session.scalars(select(LedgerSeal).order_by(LedgerSeal.last_event_id.desc()).limit(1)).first()
-    digest, count, upto = last.digest if last else FIRST, 0, 0
-    for event, entry in rows(after=last.last_event_id if last else 0):
-        digest, count, upto = chained(digest, event, entry), count + 1, event.id
-    row = LedgerSeal(last_event_id=upto, events=count, digest=digest, sealed_at=now) if count else None
-    if row:
-        db.session.add(row)
+    last = db.session.scalar(select(func.max(LedgerEvent.id))) or 0
     db.session.commit()
-    return row
+    return last
 
 
 def verify() -> Verified:
@@ -160,5 +178,4 @@ def leads_to(steps: list[tuple[EntryState, int]], state: EntryState, cost_minor:
         if after not in STEPS.get(before, ()):
             return False
         before = after
-    counts = cost_minor if state in (*SPENT, EntryState.HELD) else 0
-    return before is state and sum(delta for _, delta in steps) == counts
+    return before is state and sum(delta for _, delta in steps) == counted(state, cost_minor)

@@ -62,7 +62,15 @@ def change_settings() -> ResponseReturnValue:
 
 
 def show(form: SettingsForm, status: int = 200) -> ResponseReturnValue:
-    known = outcomes.beliefs(utc_now()).outcomes
+    now = utc_now()
+    learned = None if stored.gesture_settings().rules_only else outcomes.beliefs(now)
     return render_page_or_partial(
-        "gestures/settings.html", "gestures/_settings.html", status, form=form, known=known, enough=ENOUGH
+        "gestures/settings.html",
+        "gestures/_settings.html",
+        status,
+        form=form,
+        known=outcomes.known(now),
+        enough=ENOUGH,
+        is_worse=learned is not None and learned.is_worse,
+        days=outcomes.JUDGED.days,
     )

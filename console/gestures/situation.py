@@ -128,3 +128,4 @@ class Advice:
     items: tuple[Suggested, ...] = ()
     silence: Silence | None = None
     sentence: str = ""
+    withheld: tuple[Suggested, ...] = ()  # what would be suggested, had the lot not fallen on them

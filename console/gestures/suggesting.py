@@ -15,12 +15,12 @@ from console.customers.signals import Signal, SignalKind
 from console.empowerment.kinds import GestureKind, Occasion
 from console.gestures import weights
 from console.gestures.situation import Advice, Candidate, Clause, Given, Liking, Refused, Silence, Situation, Suggested
-from console.gestures.weights import CALL_AGAIN, NAMED, NEAR, RECENT, SHOWN, THRESHOLD, TIRING
+from console.gestures.weights import BASKET_AGAIN, CALL_AGAIN, NAMED, NEAR, RECENT, SHOWN, THRESHOLD, TIRING
 from console.money import Money
 
 MORNING = time(8)  # a refusal of late calls ends here
 
-# How well a kind answers a fact, 0 to 1. An abandoned basket is left out: rewarding it teaches it.
+# How well a kind answers a fact, 0 to 1. An abandoned basket little: rewarding it teaches it (see is_worth_a_gesture).
 K, S = GestureKind, SignalKind
 ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
     S.OPEN_COMPLAINT: {
@@ -41,6 +41,7 @@ ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
     S.BIRTHDAY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5},
     S.ANNIVERSARY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5, K.DONATION: 0.4},
     S.MILESTONE_ORDER: {K.UPGRADE: 0.9, K.ADDON: 0.8, K.HANDWRITTEN_CARD: 0.7, K.SAMPLE: 0.6, K.DONATION: 0.5},
+    S.ABANDONED_CART: {K.EXPEDITED_SHIPPING: 0.6, K.SAMPLE: 0.3},
 }  # fmt: skip
 AT_ONCE = frozenset({K.CREDIT, K.HUMAN_FOLLOWUP, K.FEE_WAIVER})
 THINGS = frozenset({K.ADDON, K.SAMPLE, K.UPGRADE})
@@ -64,8 +65,8 @@ def suggest(candidates: Iterable[Candidate], situation: Situation) -> Advice:
     quiet = reason_for_silence(situation)
     if quiet and quiet is not Silence.NO_GIFTS:
         return Advice(occasion, silence=quiet, sentence=sentence_for(quiet, situation))
-    suitable = [candidate for candidate in candidates if suits_the_moment(candidate, situation)]
-    scored = [scored_candidate(candidate, situation) for candidate in suitable]
+    suitable = (candidate for candidate in candidates if suits_the_moment(candidate, situation))
+    scored = [scored_candidate(one, situation) for one in suitable if has_a_reason(one, situation)]
     items = ordered(one_of_each_kind(item for item in scored if item.score >= THRESHOLD))
     if quiet is None and not items:
         quiet = Silence.NOTHING_FITS
@@ -84,7 +85,23 @@ def reason_for_silence(situation: Situation) -> Silence | None:
 
 def occasions_of(situation: Situation) -> list[Signal]:
     """What is worth a gesture without anything having gone wrong."""
-    return [signal for signal in situation.signals if signal.kind in ANSWERS and not signal.is_failure]
+    return [signal for signal in situation.signals if not signal.is_failure and is_worth_a_gesture(signal, situation)]
+
+
+def is_worth_a_gesture(signal: Signal, situation: Situation) -> bool:
+    """A basket left behind only of somebody who was given nothing in half a year, so that leaving one never pays."""
+    if signal.kind is SignalKind.ABANDONED_CART:
+        since = situation.now - BASKET_AGAIN
+        return not any(given.at > since and not given.was_declined for given in situation.history)
+    return signal.kind in ANSWERS
+
+
+def has_a_reason(candidate: Candidate, situation: Situation) -> bool:
+    """It answers what happened, or they like it and something good did; a basket left behind is only answered."""
+    if situation.failures or best_answer(candidate, situation)[0]:
+        return True
+    is_good = any(signal.kind is not SignalKind.ABANDONED_CART for signal in occasions_of(situation))
+    return is_good and best_liking(candidate, situation)[1] is not None
 
 
 def sentence_for(silence: Silence, situation: Situation) -> str:

@@ -12,10 +12,9 @@ from console.db import db
 from console.empowerment.deciding import Booking, since
 from console.empowerment.policy import Limit, Measure, Policy, Scope
 from console.empowerment.windows import Window
+from console.gestures.households import Household
 from console.gestures.models import SPENT, EntryState, LedgerEntry
 
-# What a customer was given stays counted when it is taken back, so that nobody collects gestures by complaining.
-STAYS_COUNTED = (Scope.CUSTOMER, Scope.HOUSEHOLD)
 Key = tuple[Limit, str, int, datetime | None]
 Sum = tuple[int, int]  # all, and the part of it that is only held
 
@@ -30,7 +29,7 @@ class LedgerUsage:
     agent_id: int
     team_id: int | None
     customer_id: int
-    household: str
+    household: Household
     interaction_id: int | None
     gesture_ids: tuple[int, ...]
     now: datetime
@@ -109,7 +108,7 @@ class LedgerUsage:
             case Scope.CUSTOMER:
                 return LedgerEntry.customer_id == self.customer_id
             case Scope.HOUSEHOLD:  # their own always count, wherever they lived then
-                return or_(LedgerEntry.household == self.household, LedgerEntry.customer_id == self.customer_id)
+                return or_(self.household.entries, LedgerEntry.customer_id == self.customer_id)
             case Scope.AGENT:
                 return LedgerEntry.agent_id == self.agent_id
             case Scope.TEAM:  # those without one count together
@@ -119,9 +118,7 @@ class LedgerUsage:
 
     def counts(self, limit: Limit) -> ColumnElement[bool]:
         found = is_active(self.now)
-        if limit.measure is Measure.COUNT and limit.scope in STAYS_COUNTED:
-            return or_(found, LedgerEntry.state == EntryState.REVERSED)
-        return found
+        return found if limit.restores else or_(found, LedgerEntry.state == EntryState.REVERSED)
 
 
 def amount(limit: Limit) -> ColumnElement[int]:

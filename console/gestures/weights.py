@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MODEL = "rules-2"
+MODEL = "rules-3"
 LEARNED = "learned-1"  # the same, re-ordered by what came of them
 
 # Points of a score, of about 100.
@@ -25,6 +25,8 @@ NAMED = 0.8  # how well a gesture answers a fact that the catalogue names for it
 TIRING = 3  # gestures in 90 days
 RECENT = timedelta(days=90)
 CALL_AGAIN = timedelta(days=7)
+SURPRISE = 0.08  # of conversations may have something suggested for no reason, lest it be expected
+BASKET_AGAIN = timedelta(days=180)
 LONG_STANDING = timedelta(days=730)
 
 # Learning: a Beta belief for each gesture, occasion and life-cycle stage, drawn towards its kind's and the score.

@@ -9,13 +9,13 @@ from console.empowerment.deciding import Decision, Failure, Obstacle
 from console.empowerment.fields import CHANNELS
 from console.empowerment.policy import Choice, Kind, Measure, Scope
 from console.empowerment.rule_words import listed, why_not
+from console.empowerment.sentences import hours_words, zone_words
 from console.empowerment.windows import Window
 from console.gestures.models import GestureVersion
 from console.money import Money
 from console.web import clock, count, day, locale, money, today, zone
 
 THIS = {Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
-EXCEPTION = "Ask a supervisor if it should be given all the same."
 WHOLE = {Window.DAY: "a whole day", Window.WEEK: "a whole week", Window.MONTH: "a whole month"}
 
 
@@ -128,16 +128,24 @@ def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersio
             what = f"“{about[0].name}”" if len(about) == 1 else f"A policy that decides about {version.name}"
             return f"{what} is stopped just now: nothing can be given by it until it goes on, so ask a supervisor."
         case Obstacle.NOT_FOR_YOU:
+            if decision.may_ask:
+                return f"No policy lets you give {version.name} yourself. Ask for it to be allowed."
             return "No policy lets you give anything yet. Ask a supervisor, who can change that."
         case Obstacle.NOT_THIS_GESTURE:
+            if decision.may_ask:
+                return f"{version.name} is not among what your policies allow. Pick another one, or ask for this one."
             return f"{version.name} is not among what your policies allow. Pick another one."
         case Obstacle.NOT_THIS_CHANNEL:
             channels = listed([CHANNELS.get(one, one) for one in decision.near[0].policy.body.channels], "or")
-            return f"{name} is only for: {channels}. Ask a supervisor if it should be given here."
+            return f"{name} is only for: {channels}. {exception(decision)}"
+        case Obstacle.NOT_NOW:
+            near = decision.near[0].policy.body
+            hours = hours_words(near.hours) if near.hours else ""
+            return f"{name} holds only {hours}, {zone_words(near.zone)} time. {exception(decision)}"
         case Obstacle.NOT_THIS_CUSTOMER:
-            return f"{name} is not for this customer: {lacking(decision, now)}. {EXCEPTION}"
+            return f"{name} is not for this customer: {lacking(decision, now)}. {exception(decision)}"
         case Obstacle.NOT_THIS_INTERACTION:
-            return f"{name} is not for this conversation: {lacking(decision, now)}. {EXCEPTION}"
+            return f"{name} is not for this conversation: {lacking(decision, now)}. {exception(decision)}"
         case Obstacle.OTHER_CURRENCY:
             theirs = next(
                 (one.body.currency for one in (*decision.guardrails, *((decision.policy,) if decision.policy else ()))
@@ -150,6 +158,13 @@ def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersio
         case Obstacle.NOTE_MISSING:
             above = Money(body.note_over_minor or 0, body.currency) if body else None
             return f"Above {above} a sentence has to say why. Write it, then offer it again."
+
+
+def exception(decision: Decision) -> str:
+    """What to do where the nearest policy does not fit."""
+    if decision.may_ask:
+        return "Ask for it to be allowed if it should be given all the same."
+    return "Pick another one; a sincere word or a call back fits too."
 
 
 def lacking(decision: Decision, now: datetime) -> str:

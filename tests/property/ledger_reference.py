@@ -53,7 +53,7 @@ class Reference:
     def number(self, policy: str, now: datetime) -> tuple[int, float] | None:
         """The version that is in force, and its share of the caps."""
         begun = [(start, number, share) for start, number, share in self.versions[policy] if start <= now]
-        if not begun or ("policy", policy) in self.stopped:
+        if not begun:
             return None
         _, number, share = sorted(begun)[-1]
         return number, share
@@ -66,7 +66,15 @@ class Reference:
         return [(*limit[:3], int(limit[3] * found[1]), *limit[4:]) for limit in limits]
 
     def authority(self, ask: dict[str, Any], now: datetime) -> str | None:
-        """Which policy authorises: the one for gold customers and credits goes before the one for all."""
+        """Which policy authorises, unless it is stopped: no other steps in, and a stopped guardrail lets nothing by."""
+        stopped = {"agent": {ask["agent"]}, "gesture": {ask["gesture"]}}
+        policy = self.granting(ask, now)
+        stopped["policy"] = {policy, "guard"} if ask["is_cash"] else {policy}
+        is_stopped = any((kind, one) in self.stopped for kind, some in stopped.items() for one in some)
+        return None if is_stopped else policy
+
+    def granting(self, ask: dict[str, Any], now: datetime) -> str | None:
+        """The one for gold customers and credits goes before the one for all."""
         if ask["role"] != "agent":
             return None
         if ask["kind"] == "credit" and ask["tier"] == "gold" and self.number("gold", now):
@@ -95,7 +103,7 @@ class Reference:
                 "gesture": row["gesture"] == ask["gesture"],
                 "interaction": row["talk"] == ask["talk"],
                 "customer": row["customer"] == ask["customer"],
-                "household": row["household"] == ask["household"] or row["customer"] == ask["customer"],
+                "household": is_of_one_household(row, ask) or row["customer"] == ask["customer"],
                 "agent": row["agent"] == ask["agent"],
                 "team": row["team"] == ask["team"],
                 "pool": row["policy"] == name,
@@ -113,9 +121,13 @@ class Reference:
     def expire(self, ask: dict[str, Any], now: datetime) -> None:
         """Holds of the same agent, customer, household or talk that ran out are put to rest by an offer."""
         for row in self.rows:
-            shares = any(row[name] == ask[name] for name in ("agent", "customer", "household", "talk"))
-            if shares and row["state"] == "held" and now >= row["booked"] + HOLD:
+            shares = any(row[name] == ask[name] for name in ("agent", "customer", "talk"))
+            if (shares or is_of_one_household(row, ask)) and row["state"] == "held" and now >= row["booked"] + HOLD:
                 row["state"] = "expired"
+
+
+def is_of_one_household(row: dict[str, Any], ask: dict[str, Any]) -> bool:
+    return any(ask[key] is not None and row[key] == ask[key] for key in ("account", "street"))
 
 
 def is_active(row: dict[str, Any], now: datetime) -> bool:

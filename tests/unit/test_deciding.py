@@ -24,7 +24,7 @@ from console.empowerment.policy import (
     read_body,
 )
 from console.empowerment.rules import Not, read_rule
-from console.empowerment.windows import Window
+from console.empowerment.windows import Hours, Window
 
 NOW = datetime(2026, 6, 15, 10, 0, tzinfo=UTC)
 SILVER_OR_GOLD = read_rule({"field": "tier", "op": "in", "value": ["silver", "gold"]}, CUSTOMER)
@@ -83,6 +83,19 @@ def test_without_a_policy_there_is_no_authority() -> None:
     found = decided()
     assert not found.is_allowed
     assert found.obstacles == (Obstacle.NOT_FOR_YOU,)
+    assert not found.may_ask  # nobody could allow it
+
+
+def test_where_no_policy_speaks_somebody_may_be_asked_whom_one_lets_give() -> None:
+    bosses = policy(1, who=Who(roles=("supervisor",)), limits=(EACH_15,))
+    found = decided(bosses, policy(2, customers=SILVER_OR_GOLD), customer={})
+    assert (found.may_ask, found.lenders, found.obstacles) == (True, [bosses], (Obstacle.NOT_THIS_CUSTOMER,))
+    assert not decided(policy(1, who=Who(roles=("supervisor",)), channels=("chat",))).may_ask
+    for guard in (guardrail(limits=(replace(EACH_15, cap=0),)), guardrail(currency="EUR", limits=(EACH_15,))):
+        assert not decided(bosses, guard).may_ask
+    for stopped in (Suspended(agents=frozenset({1})), Suspended(gestures=frozenset({3}))):
+        assert not decided(bosses, stopped=stopped).may_ask
+    assert not decided(bosses, guardrail(), stopped=Suspended(policies=frozenset({9}))).may_ask
 
 
 def test_landing_exactly_on_a_limit_is_allowed_and_a_penny_more_is_not() -> None:
@@ -190,7 +203,11 @@ def test_amounts_of_two_currencies_are_refused_not_added_up() -> None:
 
 def test_a_reason_and_a_note_are_asked_for() -> None:
     strict = policy(reason_codes=("late",), note_over_minor=500)
-    assert decided(strict).obstacles == (Obstacle.REASON_MISSING, Obstacle.NOTE_MISSING)
+    found = decided(strict)
+    assert found.obstacles == (Obstacle.REASON_MISSING, Obstacle.NOTE_MISSING)
+    assert (found.is_allowed, found.is_possible, found.may_ask) == (False, True, False)
+    over = decided(replace(strict, body=replace(strict.body, limits=(replace(EACH_15, cap=1),))))
+    assert (over.is_possible, over.may_ask) == (False, True)
     assert decided(strict, reason_code="late", note="Two days late").is_allowed
 
 
@@ -236,3 +253,30 @@ def test_a_body_survives_being_stored_and_its_hash_follows_its_content() -> None
     assert read_body(stored, CUSTOMER, {}) == body
     assert body_hash(stored) == body_hash(dict(reversed(stored.items())))
     assert body_hash(stored) != body_hash(stored | {"hold_minutes": 16})
+
+
+def test_what_bodies_say_since_later_leaves_the_hash_of_older_ones_alone() -> None:
+    plain = policy(limits=(EACH_15, IN_90_DAYS)).body
+    assert not {"hours", "warn_at", "reversal_restores"} & {*body_json(plain), *body_json(plain)["limits"][0]}
+    said = replace(
+        plain,
+        hours=Hours((0, 1), 540, 1080),
+        limits=(replace(EACH_15, warn_at=50), replace(IN_90_DAYS, reversal_restores=True)),
+    )
+    again = read_body(body_json(said), CUSTOMER, {})
+    assert (again, again.limits[0].warn_at, again.limits[1].restores) == (said, 50, True)
+    assert (IN_90_DAYS.restores, replace(DAY_60, measure=Measure.COUNT).restores, EACH_15.restores) == (
+        False,
+        True,
+        True,
+    )
+
+
+def test_outside_its_hours_a_policy_does_not_speak_and_a_guardrail_does_not_bind() -> None:
+    office = Hours((0, 1, 2, 3, 4), 9 * 60, 18 * 60)  # 15 June 2026 is a Monday, 10:00 UTC is 11:00 in London
+    weekend = replace(office, days=(5, 6))
+    assert decided(policy(hours=office)).is_allowed
+    assert decided(policy(hours=weekend)).obstacles == (Obstacle.NOT_NOW,)
+    none = (replace(EACH_15, cap=0),)
+    assert decided(policy(), guardrail(limits=none, hours=weekend)).is_allowed
+    assert not decided(policy(), guardrail(limits=none, hours=office)).is_allowed

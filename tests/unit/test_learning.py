@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from console.empowerment.kinds import GestureKind, Occasion
 from console.gestures import weights
-from console.gestures.evaluating import Decision, evaluate
+from console.gestures.evaluating import Decision, advantage, evaluate
 from console.gestures.learning import Beliefs, reordered, reward
 from console.gestures.situation import Candidate, Suggested
 from console.money import Money
@@ -106,9 +106,15 @@ def test_estimates_find_the_truth_behind_logged_lists() -> None:
     assert found.low < 0.56 < found.high
     assert found.is_enough
     assert 3_000 < found.effective < 4_000
+    gain = advantage(decisions)
+    assert gain is not None
+    assert gain[0] < 0.16 < gain[1]
+    assert gain[1] - gain[0] == pytest.approx(found.high - found.low, rel=0.5)  # as resampling has it
 
 
 def test_few_effective_cases_are_not_enough_to_judge() -> None:
-    assert not evaluate([Decision("a", 1.0, 1.0, 1.0)] * 150).is_enough
+    few = [Decision("a", 1.0, 1.0, 1.0)] * 150
+    assert not evaluate(few).is_enough
+    assert advantage(few) is None
     with pytest.raises(ValueError, match="nothing to judge"):
         evaluate([])

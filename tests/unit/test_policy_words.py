@@ -14,7 +14,7 @@ from console.empowerment.fields import CUSTOMER
 from console.empowerment.policy import Approval, Body, Choice, Kind, Limit, Measure, Policy, Scope, Who
 from console.empowerment.rules import Rule, read_rule
 from console.empowerment.sentences import Names, plain, sentence, terms
-from console.empowerment.windows import Window
+from console.empowerment.windows import Hours, Window
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EACH = Limit(Scope.GESTURE, Measure.COST, Window.EACH, 1500)
@@ -75,6 +75,21 @@ def test_a_policy_reads_as_the_sentence_that_a_supervisor_would_say() -> None:
 )
 def test_each_part_has_its_words(one: Body, words: str) -> None:
     assert words in read(Kind.GRANT, one)
+
+
+def test_hours_warnings_and_what_is_taken_back_are_told_and_compared() -> None:
+    before = body(EACH, DAY)
+    hours = Hours((0, 1, 2, 3, 4), 9 * 60, 18 * 60)
+    after = replace(before, hours=hours, limits=(EACH, replace(DAY, warn_at=50, reversal_restores=False)))
+    assert plain(sentence(Kind.GRANT, after, NAMES)).endswith(" on Monday to Friday from 09:00 to 18:00.")
+    said = " ".join(terms(Kind.GRANT, after, NAMES))
+    assert "Its hours are on the clock of London." in said
+    assert "What is taken back still counts towards “£60 a day”." in said
+    assert "“£60 a day” shows as nearly used up from 50% on." in said
+    assert [str(one) for one in differences(Kind.GRANT, before, after, NAMES)] == [
+        "Limit: £60 a day → £60 a day, what is taken back still counts, shown as nearly used up from 50%",
+        "Hours: any → on Monday to Friday from 09:00 to 18:00",
+    ]
 
 
 def test_a_guardrail_says_what_nobody_may() -> None:

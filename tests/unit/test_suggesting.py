@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -56,10 +57,23 @@ def names(**given: Any) -> list[str]:
 
 
 def test_without_a_failure_or_an_occasion_a_thank_you_fits() -> None:
-    for signals in ([], [BASKET]):  # rewarding a basket left behind would teach it
-        advice = suggest(CATALOGUE, situation(signals=signals, likings=[Liking("tea", "stated")]))
-        assert advice.items == ()
-        assert advice.sentence == "No gesture needed; a sincere thank-you fits."
+    advice = suggest(CATALOGUE, situation(likings=[Liking("tea", "stated")]))
+    assert advice.items == ()
+    assert advice.sentence == "No gesture needed; a sincere thank-you fits."
+
+
+def test_a_basket_left_behind_is_answered_once_in_half_a_year_lest_leaving_one_pays() -> None:
+    tea = Liking("tea", "stated")
+    for days, found in ((200, ["A caddy of green tea"]), (179, [])):
+        given = Given(CARD.gesture_id, CARD.kind, CARD.name, NOW - timedelta(days=days))
+        assert names(signals=[BASKET], likings=[tea], history=[given]) == found
+    # A weak reason: it carries neither what they do not like nor what they like but does not answer it.
+    tree = candidate(9, K.DONATION, "A tree in your name", 0, 8, DELIGHT, "garden")
+    call = replace(CALL, occasions=DELIGHT)
+    moment = situation(signals=[BASKET], likings=[Liking("the garden", "stated")])
+    assert suggest([*CATALOGUE, tree, call], moment).items == ()
+    good = suggest([tree, call], situation(signals=[BIRTHDAY], likings=[Liking("the garden", "stated")])).items
+    assert [item.candidate for item in good] == [tree]  # a free call answers no birthday
 
 
 def test_no_gifts_leaves_nothing_but_an_explanation() -> None:

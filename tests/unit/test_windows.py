@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.empowerment.windows import Window, closes, counts_from, opened
+from console.empowerment.windows import Hours, Window, closes, counts_from, opened
 
 DAY, WEEK, MONTH, ROLLING = Window.DAY, Window.WEEK, Window.MONTH, Window.ROLLING
 MONDAY, SATURDAY, SUNDAY = 0, 5, 6
@@ -79,3 +79,20 @@ def test_what_has_no_time_counts_whenever_it_was(window: Window) -> None:
     assert opened(window, utc("2026-06-15 12:00"), ZoneInfo("UTC")) is None
     assert closes(window, utc("2026-06-15 12:00"), ZoneInfo("UTC")) is None
     assert counts_from(window, utc("1999-01-01 00:00"), None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "is_open"),
+    [
+        (Hours((), 540, 1080), "2026-06-15T07:59+00:00", False),  # 08:59 in London
+        (Hours((), 540, 1080), "2026-06-15T08:00+00:00", True),
+        (Hours((), 540, 1080), "2026-06-15T17:00+00:00", False),  # closes at 18:00
+        (Hours((0,), 1320, 360), "2026-06-15T21:30+00:00", True),  # Monday 22:30
+        (Hours((0,), 1320, 360), "2026-06-16T04:59+00:00", True),  # Tuesday 05:59, opened on Monday
+        (Hours((0,), 1320, 360), "2026-06-15T04:00+00:00", False),  # Monday 05:00, opened on Sunday
+        (Hours((6,)), "2026-06-14T23:30+00:00", False),  # Monday in London, Sunday elsewhere
+        (Hours((), 540, 1080), "2026-10-25T08:30+00:00", False),  # the clocks went back that night
+    ],
+)
+def test_hours_are_read_off_the_clock_on_the_wall(hours: Hours, moment: str, is_open: bool) -> None:
+    assert hours.include(datetime.fromisoformat(moment), ZoneInfo("Europe/London")) is is_open

@@ -11,103 +11,43 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_security.utils import hash_password
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
 
-from console.auth.confirming import KEPT
 from console.auth.models import User
-from console.customers.models import Email
 from console.db import db
 from console.empowerment.models import PolicyVersion, Stage
-from console.empowerment.policy import Approval
 from console.errors import DomainError
-from console.events import Event
 from console.gestures import approvals
 from console.gestures.approval_models import ApprovalRequest, RequestState
-from console.gestures.models import EntryState, LedgerEntry
-from console.gestures.review_models import StaffLink
+from console.gestures.models import EntryState
 from console.interactions.models import Interaction, InteractionState
 from tests.conftest import HTMX
 from tests.factories import (
-    add,
     make_customer,
-    make_delivery,
     make_interaction,
-    make_order,
-    make_team,
-    make_user,
-    numbers,
 )
-from tests.factories_gestures import caps, make_gesture, make_policy
-
-SignIn = Callable[..., Any]
-WIDE = caps(each=5000, talk=7500, customer=10_000, day=30_000)
-OPEN, YES, NO, INSTEAD = RequestState.PENDING, RequestState.APPROVED, RequestState.REJECTED, RequestState.COUNTERED
+from tests.factories_approvals import (
+    NO,
+    OPEN,
+    YES,
+    SignIn,
+    answer,
+    approval_shop,
+    ask,
+    asked,
+    change_policy,
+    entries,
+    kinds,
+    later,
+    latest,
+)
+from tests.factories_gestures import make_gesture
 
 
 @pytest.fixture
 def shop(session: Session, sign_in: SignIn) -> SimpleNamespace:
-    """An agent with £10 a gesture, a supervisor with £50, and a gesture of £15. Both are signed in."""
-    customer = make_customer(session)
-    day = datetime.now(UTC) - timedelta(days=5)
-    make_delivery(session, make_order(session, customer), promised_on=day.date() - timedelta(days=4), delivered_at=day)
-    policy = make_policy(session)
-    make_policy(session, roles=("supervisor",), limits=WIDE)
-    big = make_gesture(session, "£15 credit", 1500, face_minor=1500)
-    small = make_gesture(session, "£8 credit", 800, face_minor=800)
-    session.commit()
-    agent, boss = sign_in("agent"), sign_in("supervisor")
-    talk = make_interaction(session, customer, agent.user)
-    session.commit()
-    confirm(boss)
-    return SimpleNamespace(
-        session=session, customer=customer, policy=policy, big=big, small=small, agent=agent, boss=boss, talk=talk
-    )
-
-
-def confirm(client: Any) -> None:
-    with client.session_transaction() as cookie:
-        cookie[KEPT] = [client.user.id, int(datetime.now(UTC).timestamp())]
-
-
-def ask(shop: SimpleNamespace, version: Any = None, client: Any = None, **data: Any) -> TestResponse:
-    given = {"version": (version or shop.big).id, "key": f"0000-0000-0000-{next(numbers)}", "reason": "Twice late"}
-    url = f"/customers/{shop.customer.id}/approvals"
-    response: TestResponse = (client or shop.agent).post(url, data=given | data, headers=HTMX)
-    return response
-
-
-def asked(shop: SimpleNamespace, **data: Any) -> ApprovalRequest:
-    assert ask(shop, **data).status_code == 200
-    return latest(shop)
-
-
-def latest(shop: SimpleNamespace) -> ApprovalRequest:
-    shop.session.expire_all()
-    found: ApprovalRequest = shop.session.scalars(select(ApprovalRequest).order_by(ApprovalRequest.id.desc())).first()
-    return found
-
-
-def answer(client: Any, request: ApprovalRequest, what: str = "approval", **data: Any) -> TestResponse:
-    response: TestResponse = client.post(f"/approvals/{request.id}/{what}", data=data, headers=HTMX)
-    return response
-
-
-def entries(shop: SimpleNamespace) -> list[LedgerEntry]:
-    shop.session.expire_all()
-    return list(shop.session.scalars(select(LedgerEntry).order_by(LedgerEntry.id)))
-
-
-def kinds(shop: SimpleNamespace) -> list[str]:
-    found = select(Event.kind).where(Event.kind.startswith("approval.")).order_by(Event.id)
-    return list(shop.session.scalars(found))
-
-
-def change_policy(shop: SimpleNamespace, **approval: Any) -> None:
-    make_policy(shop.session, replaces=shop.policy, approval=Approval(**approval))
-    shop.session.commit()
+    return approval_shop(session, sign_in)
 
 
 def test_a_refusal_leads_to_a_yes_in_two_screens(shop: SimpleNamespace) -> None:
@@ -187,58 +127,6 @@ def test_a_reason_is_asked_for_and_the_form_stays(shop: SimpleNamespace) -> None
     assert f'name="version" value="{shop.big.id}"' in refused.text
 
 
-def test_four_eyes(shop: SimpleNamespace, sign_in: SignIn) -> None:
-    """Neither who asked, nor who is linked to the customer, nor who has another role, nor nobody."""
-    own = shop.boss.user
-    dear = make_gesture(shop.session, "£80 credit", 8000)
-    shop.session.commit()
-    request = asked(shop)
-    add(shop.session, Email(customer_id=shop.customer.id, address=own.email))
-    shop.session.commit()
-    refused = answer(shop.boss, request)
-    assert (refused.status_code, "decided by a colleague" in refused.text) == (422, True)
-    assert shop.session.scalars(select(StaffLink.basis)).one() == "email"  # kept, should the e-mail be edited away
-    assert "badge" not in shop.boss.get("/approvals/badge").text
-    assert answer(shop.agent, request).status_code == 403
-
-    second = sign_in("supervisor")
-    confirm(second)
-    make_interaction(shop.session, shop.customer, second.user)
-    shop.session.commit()
-    assert "You asked this yourself" in answer(second, asked(shop, version=dear, client=second)).text
-
-
-def test_a_subordinate_does_not_decide_for_a_supervisor(shop: SimpleNamespace, in_app: None) -> None:
-    from console.empowerment.policy import Body
-    from console.gestures.approving import NotYours, may_decide
-
-    request = ApprovalRequest(requester_id=shop.boss.user.id, requester=shop.boss.user, customer=shop.customer)
-    body = Body("GBP", "Europe/London", approval=Approval(roles=("agent", "supervisor")))
-    with pytest.raises(NotYours):
-        may_decide(shop.agent.user, request, body, datetime.now(UTC))
-
-
-def test_the_own_team_is_asked_first_and_everybody_from_half_time_on(shop: SimpleNamespace, sign_in: SignIn) -> None:
-    other = sign_in(make_user(shop.session, "supervisor", team=make_team(shop.session, "Studio")))
-    confirm(other)
-    request = asked(shop)
-    assert request.escalates_at - request.requested_at == timedelta(minutes=2.5)
-    assert "Their own team is asked first" in answer(other, request).text
-    assert "badge" not in other.get("/approvals/badge").text
-    later(shop, request, minutes=3)
-    assert "badge" in other.get("/approvals/badge").text
-    assert answer(other, request).status_code == 200
-    assert latest(shop).state is YES
-
-
-def later(shop: SimpleNamespace, request: ApprovalRequest, minutes: float) -> None:
-    """As if it had been asked so long ago."""
-    gone = timedelta(minutes=minutes)
-    moved = {name: getattr(request, name) - gone for name in ("requested_at", "escalates_at", "expires_at")}
-    shop.session.execute(update(ApprovalRequest).where(ApprovalRequest.id == request.id).values(**moved))
-    shop.session.commit()
-
-
 def test_time_runs_out_by_the_clock_and_is_written_down_when_somebody_looks(shop: SimpleNamespace) -> None:
     request = asked(shop)
     later(shop, request, minutes=5)
@@ -308,98 +196,6 @@ def test_a_counter_offer_is_no_dearer_and_one_that_exists(shop: SimpleNamespace)
     shop.session.commit()
     gone = shop.agent.post(f"/approvals/{request.id}/acceptance", headers=HTMX)
     assert (gone.status_code, "can allow it no longer" in gone.text, entries(shop)) == (422, True, [])
-
-
-def test_nobody_allows_what_they_could_not_give(shop: SimpleNamespace) -> None:
-    make_policy(shop.session, roles=("supervisor",), limits=caps(each=1200), priority=200)
-    shop.session.commit()
-    request = asked(shop)
-    assert "more than your own limit of £12 each" in shop.boss.get(f"/approvals/{request.id}").text
-    refused = answer(shop.boss, request)
-    assert (refused.status_code, entries(shop), latest(shop).state) == (422, [], OPEN)
-
-
-def test_the_budget_of_a_day_counts_what_was_allowed(shop: SimpleNamespace) -> None:
-    change_policy(shop, budget_minor=2500)
-    assert answer(shop.boss, asked(shop)).status_code == 200
-    shop.session.execute(update(LedgerEntry).values(state=EntryState.HELD))
-    other = make_customer(shop.session, "Omar", "Khan")
-    make_interaction(shop.session, other, shop.agent.user)
-    shop.session.commit()
-    shop.customer = other
-    request = asked(shop)
-    refused = answer(shop.boss, request)
-    assert (refused.status_code, "£25.00 a day and have £10.00 of it left" in refused.text) == (422, True)
-    assert (len(entries(shop)), latest(shop).state) == (1, OPEN)
-
-
-def test_two_have_to_agree_to_what_is_large(shop: SimpleNamespace, sign_in: SignIn) -> None:
-    second = sign_in("supervisor")
-    confirm(second)
-    change_policy(shop, second_over_minor=1500)
-    request = asked(shop)
-    assert answer(shop.boss, request).status_code == 200
-    assert (latest(shop).state, entries(shop)) == (OPEN, [])
-    assert "You agreed already" in answer(shop.boss, request).text
-    assert answer(second, request).status_code == 200
-    assert (latest(shop).state, len(entries(shop))) == (YES, 1)
-    assert kinds(shop) == ["approval.requested", "approval.agreed", "approval.approved"]
-
-
-def test_everything_is_decided_afresh(shop: SimpleNamespace) -> None:
-    """A limit that failed only since, terms that were tampered with, and a policy that was replaced."""
-    request = asked(shop)
-    failures = [request.failures[0] | {"cap": 1400}]
-    shop.session.execute(update(ApprovalRequest).values(failures=failures))
-    shop.session.commit()
-    assert "not what was asked" in answer(shop.boss, request).text
-    shop.session.execute(update(ApprovalRequest).values(failures=request.failures))
-    make_policy(shop.session, replaces=shop.policy, limits=caps(talk=1400))
-    shop.session.commit()
-    assert answer(shop.boss, request).status_code == 422
-    assert (entries(shop), latest(shop).state) == ([], OPEN)
-
-
-def test_a_decision_takes_a_password_entered_just_now(shop: SimpleNamespace, app: Flask) -> None:
-    request = asked(shop)
-    with app.app_context():
-        word = hash_password("a good long one")
-    shop.session.execute(update(User).where(User.id == shop.boss.user.id).values(password=word))
-    shop.session.commit()
-    with shop.boss.session_transaction() as cookie:
-        cookie[KEPT] = [shop.boss.user.id, int(datetime.now(UTC).timestamp()) - 901]
-    refused = answer(shop.boss, request)
-    assert (refused.status_code, "Your password, before you decide" in refused.text) == (422, True)
-    send = lambda word: shop.boss.post("/approvals/confirmation", data={"password": word, "open": request.id})  # noqa: E731
-    assert (send("wrong").status_code, send("x" * 9000).status_code) == (422, 422)
-    assert (latest(shop).state, entries(shop)) == (OPEN, [])
-    assert send("a good long one").status_code == 303
-    assert answer(shop.boss, request).status_code == 200
-    fresh = app.test_client()
-    fresh.post("/login", data={"email": shop.boss.user.email, "password": "a good long one"})
-    with fresh.session_transaction() as cookie:
-        assert cookie[KEPT][0] == shop.boss.user.id  # signing in is entering it
-    with shop.boss.session_transaction() as cookie:
-        cookie[KEPT] = [shop.agent.user.id, cookie[KEPT][1]]  # somebody else's does not count
-    assert answer(shop.boss, asked(shop, version=shop.big)).status_code == 422
-
-
-def test_guessing_the_password_here_is_throttled_too(shop: SimpleNamespace, app_with: Callable[..., Flask]) -> None:
-    client = app_with(RATELIMIT_ENABLED=True, SIGN_IN_ATTEMPTS=2).test_client()
-    with client.session_transaction() as cookie:
-        cookie["_user_id"], cookie["_fresh"] = shop.boss.user.fs_uniquifier, True
-    codes = [client.post("/approvals/confirmation", data={"password": "guess"}).status_code for _ in range(3)]
-    assert codes == [422, 422, 429]
-
-
-def test_forged_ids_are_not_found_and_others_requests_are_not_mine(shop: SimpleNamespace, sign_in: SignIn) -> None:
-    request, other = asked(shop), sign_in("agent")
-    for what in ("withdrawal", "acceptance"):
-        assert other.post(f"/approvals/{request.id}/{what}").status_code == 404
-    for number in (987_654_321, 2**63 - 1, 2**63, 10**30):
-        assert shop.boss.post(f"/approvals/{number}/approval").status_code == 404
-    assert shop.boss.get(f"/approvals?open={10**30}").status_code == 200
-    assert shop.agent.get(f"/customers/{shop.customer.id}/approvals?seen={10**30}-x.y").status_code == 200
 
 
 def test_the_inboxs_statements_do_not_grow(shop: SimpleNamespace) -> None:

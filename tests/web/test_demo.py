@@ -25,6 +25,7 @@ from console.empowerment.kinds import Occasion
 from console.empowerment.models import EmpowermentPolicy, PolicyVersion
 from console.errors import DomainError
 from console.events import Event, Topic, record_event
+from console.gestures.approval_models import ApprovalRequest
 from console.gestures.ledger import Terms, grant, offer
 from console.gestures.models import Gesture, GestureVersion, LedgerEntry
 from console.interactions.models import Interaction, InteractionState, Utterance
@@ -129,6 +130,8 @@ def test_there_is_a_shop(inside: None) -> None:
     named = {role for body in db.session.scalars(select(PolicyVersion.body)) for role in body["who"]["roles"]}
     assert named == {"agent", "sales", "supervisor"}
     assert counts(Interaction, Interaction.state == InteractionState.LIVE) == 0
+    states = list(db.session.scalars(select(ApprovalRequest.state).order_by(ApprovalRequest.id)))
+    assert states == ["approved", "approved", "rejected", "approved", "pending"]
 
 
 def test_nothing_has_happened_yet_that_lies_ahead(inside: None) -> None:
@@ -175,7 +178,8 @@ def test_totals_lines_and_events_agree(inside: None) -> None:
     assert counts(Order) == counts(Event, Event.kind == "order.placed")
     assert counts(Note) == counts(Event, Event.kind == "note.written")
     assert counts(Promise) == counts(Event, Event.kind == "promise.made")
-    assert counts(Event, Event.customer_id.is_(None)) == 0
+    # A request is between colleagues, and not on the customer's timeline.
+    assert counts(Event, Event.customer_id.is_(None)) == counts(Event, Event.kind.startswith("approval."))
     assert counts(ArticleLink) == counts(Event, Event.kind == "article.linked")
 
 
@@ -194,9 +198,9 @@ def test_phones_and_addresses_lead_nowhere(inside: None) -> None:
 
 def test_limits_were_kept_when_gestures_were_given(inside: None) -> None:
     rows = db.session.execute(
-        select(LedgerEntry.cost_minor, PolicyVersion.body).join(
-            PolicyVersion, PolicyVersion.id == LedgerEntry.policy_version_id
-        )
+        select(LedgerEntry.cost_minor, PolicyVersion.body)
+        .join(PolicyVersion, PolicyVersion.id == LedgerEntry.policy_version_id)
+        .where(LedgerEntry.approval_id.is_(None))
     )
     for cost, body in rows:
         assert cost <= min(one["cap"] for one in body["limits"] if one["measure"] == "cost")

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isclose
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from console.auth.models import User
+from console.auth.models import Team, User
+from console.customers.facts import refresh
 from console.customers.models import Customer
-from console.db import utc_now
+from console.db import db, utc_now
 from console.empowerment.intervals import mean_difference, share_difference, wilson
 from console.empowerment.kinds import Occasion
 from console.empowerment.models import CustomerSegment
 from console.gestures import ledger
+from console.gestures.comparing import ALL, hold_out
 from console.gestures.effects import effects
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import GestureVersion
+from console.interactions.models import Interaction
 from tests.factories import add, make_customer, make_interaction, make_user, numbers
 from tests.factories_gestures import make_gesture, make_policy, terms_of
 
@@ -97,24 +101,72 @@ def test_what_was_given_is_counted_by_gesture_occasion_team_and_segment(
 
 
 @pytest.mark.parametrize(("returning", "clear"), [(0.9, True), (0.5, False)])
-def test_the_hold_out_shows_what_would_have_happened_anyway(
-    app: Flask, session: Session, returning: float, clear: bool
+def test_each_row_is_compared_with_the_hold_out_that_fits_it(
+    app: Flask, session: Session, sign_in: SignIn, returning: float, clear: bool
 ) -> None:
-    agent, at = make_user(session), utc_now() - timedelta(days=40)
+    make_policy(session)
+    team = add(session, Team(name="Phones"))
+    agent, at = make_user(session, team=team), utc_now() - timedelta(days=40)
+    candle, card = make_gesture(session, "A candle", 500), make_gesture(session, "A card", 90)
+    for name, tier in (("Gold ones", "gold"), ("Silver ones", "silver")):
+        add(session, CustomerSegment(name=name, rule={"field": "tier", "op": "in", "value": [tier]}))
+    give(app, session, agent, candle, at)
+    give(app, session, agent, card, at)
     for number in range(80):
-        held_out = number % 2 == 0
-        customer = make_customer(session)
+        held_out, half = number % 2 == 0, number % 4 < 2
+        customer = make_customer(session, tier="gold" if half else "silver")
         talk = make_interaction(session, customer, agent, started_at=at, csat=None)
+        gestures = [candle.gesture_id, card.gesture_id] if half else [candle.gesture_id]
         shown = Suggestion(
             shown_at=at, customer_id=customer.id, interaction_id=talk.id, agent_id=agent.id, occasion=Occasion.DELIGHT,
-            model="rules-1", items=[], held_out=held_out, silence="held_out" if held_out else "",
+            model="rules-1", items=[{"gesture": one} for one in gestures], held_out=held_out,
+            silence="held_out" if held_out else "",
         )  # fmt: skip
         add(session, shown)
         if (number // 2) % 10 < 10 * (returning if held_out else 0.5):
             make_interaction(session, customer, None, started_at=at + timedelta(days=2))
     session.commit()
     with app.test_request_context():
-        back = effects(at - timedelta(days=1), at + timedelta(days=1), "GBP", utc_now()).comparisons[0]
-    assert (back.cases, back.others, back.is_enough) == (40, 40, True)
-    assert (back.value, back.other) == (0.5, returning)
-    assert back.is_clear is clear
+        refresh(utc_now())
+        seen: list[str] = []
+        event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+        found = effects(at - timedelta(days=1), at + timedelta(days=1), "GBP", utc_now())
+        assert len(seen) == 8 + 2  # one for each segment
+    rows = {"all": found.total} | {row.name: row for table in found.tables.values() for row in table}
+    back = {name: next(one for one in row.comparisons if one.key == "came_back") for name, row in rows.items()}
+    for name in ("all", "For no reason", "Phones", "A candle"):
+        one = back[name]
+        assert (one.cases, one.others, one.value, one.other, one.is_clear) == (40, 40, 0.5, returning, clear), name
+    for name in ("Gold ones", "A card"):
+        assert (back[name].cases, back[name].others, back[name].is_enough) == (20, 20, False), name
+    assert found.surprised == 40 / found_talks(session, at)
+    client = sign_in("supervisor")
+    page = client.get("/gestures/effects").text
+    assert ("<b>clear</b>" in page) is clear
+    lines = client.get("/gestures/effects.csv").text.splitlines()
+    (candles,) = (line for line in lines if line.startswith("gesture,A candle,"))
+    low, high = back["A candle"].low, back["A candle"].high
+    assert f",0.5,40,{returning},40,{round(low, 4)},{round(high, 4)}," in candles
+    (cards,) = (line for line in lines if line.startswith("gesture,A card,"))
+    assert ",20,,," in cards  # too few: no bounds
+
+
+def found_talks(session: Session, at: datetime) -> int:
+    """The conversations of the two days around."""
+    nearby = Interaction.started_at.between(at - timedelta(days=1), at + timedelta(days=1))
+    return session.scalars(select(func.count()).select_from(Interaction).where(nearby)).one()
+
+
+def test_a_customer_counts_once_a_week_and_after_a_failure_nobody_is_held_out(app: Flask, session: Session) -> None:
+    agent, at = make_user(session), datetime(2026, 5, 11, 10, tzinfo=UTC)  # a Monday
+    customer = make_customer(session)
+    for days in (0, 1, 6, 7):
+        talk = make_interaction(session, customer, agent, state="closed", started_at=at + timedelta(days=days))
+        given = {"shown_at": at + timedelta(days=days), "interaction_id": talk.id, "customer_id": customer.id}
+        add(session, Suggestion(agent_id=agent.id, occasion=Occasion.DELIGHT, model="rules-1", items=[], **given))
+    session.commit()
+    with app.app_context():
+        found = hold_out(at, at + timedelta(days=30), {}, at + timedelta(days=90))
+    assert found.of(ALL)[1].cases == 2
+    assert found.of(("occasion", Occasion.RECOVERY)) == ()
+    assert found.of(("gesture", 7))[0].is_enough is False

@@ -337,7 +337,7 @@ def test_past_days_are_filled_in_from_what_happened(app: Flask, shop: list[Custo
         rows = db.session.scalar(select(db.func.count()).select_from(CustomerFactsDay))
         assert rows is not None and rows < 11 * 30 / 2  # only where something changed
         # Stopped on the way, it goes on with the day it had reached.
-        marker().write_text((NOW.date() - 12 * DAY).isoformat())
+        marker().write_text(f"{NOW.date() - 31 * DAY} {NOW.date() - 12 * DAY}")
         db.session.execute(delete(CustomerFactsDay).where(CustomerFactsDay.day > NOW.date() - 12 * DAY))
         db.session.execute(text("UPDATE customer_facts_days SET orders_all = 77 WHERE day = (SELECT min(day) FROM"
                                 " customer_facts_days)"))  # fmt: skip
@@ -347,6 +347,10 @@ def test_past_days_are_filled_in_from_what_happened(app: Flask, shop: list[Custo
         assert facts_on(ids, NOW.date() - 30 * DAY)[ids[3]]["orders_all"] == 77
         later = facts_on(ids, NOW.date() - DAY)
         assert later[ids[5]]["orders_12m"] == facts_at(ids, facts.end_of(NOW.date() - DAY))[ids[5]]["orders_12m"]
+        # But not when it had begun later than is asked for now: the days before would be missing.
+        marker().write_text(f"{NOW.date() - 20 * DAY} {NOW.date() - 12 * DAY}")
+        rebuild_days(30, NOW, lambda done: None)
+        compare_with_the_tables(ids)
 
 
 def compare_with_the_tables(ids: list[int]) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from console.customers.models import Account
 from console.db import db
 from console.gestures import ledger
 from console.gestures.ledger import offer
-from tests.factories import NOW, make_customer, make_interaction, make_user
+from tests.factories import NOW, add, make_customer, make_interaction, make_user
 from tests.factories_gestures import make_gesture, make_policy, terms_of
 
 
@@ -24,7 +25,9 @@ from tests.factories_gestures import make_gesture, make_policy, terms_of
 def booked(request: pytest.FixtureRequest, app: Flask, session: Session) -> Iterator[SimpleNamespace]:
     """A granted entry of a real and of a demo customer."""
     demo = request.param
-    agent, customer = make_user(session, is_demo=demo), make_customer(session, is_demo=demo)
+    account = add(session, Account(name="Saltmarsh"))
+    home: dict[str, Any] = {"account_id": account.id, "street": "4 Mill Lane", "postcode": "EH1 2AB"}
+    agent, customer = make_user(session, is_demo=demo), make_customer(session, is_demo=demo, **home)
     policy = make_policy(session, is_demo=demo)
     make_interaction(session, customer, agent)
     version = make_gesture(session, is_demo=demo)
@@ -56,6 +59,7 @@ def attempt(statement: str, **given: Any) -> bool:
         "UPDATE ledger_entries SET cost_minor = 0",
         "UPDATE ledger_entries SET policy_version_id = policy_version_id + 1",
         "UPDATE ledger_entries SET household = 'another'",
+        "UPDATE ledger_entries SET address_key = 'another'",
         "UPDATE ledger_entries SET booked_at = expires_at",
         "UPDATE ledger_entries SET agent_id = agent_id + 0, customer_id = customer_id + 1",
         "UPDATE ledger_entries SET state = 'held'",
@@ -81,11 +85,11 @@ def test_a_real_row_never_becomes_demo(booked: SimpleNamespace) -> None:
 
 INSERT = """
 INSERT INTO ledger_entries (gesture_version_id, gesture_id, policy_id, policy_version_id, guardrails, customer_id,
-  household, interaction_id, agent_id, occasion, state, currency, cost_minor, face_minor, reason_code, reason,
-  booked_at, expires_at, idempotency_key, terms_hash)
+  household, address_key, interaction_id, agent_id, occasion, state, currency, cost_minor, face_minor, reason_code,
+  reason, booked_at, expires_at, idempotency_key, terms_hash)
 SELECT gesture_version_id, gesture_id, policy_id, policy_version_id, guardrails, customer_id,
-  household, interaction_id, agent_id, occasion, 'held', currency, cost_minor, face_minor, reason_code, reason,
-  {booked_at}, expires_at, :key, terms_hash FROM ledger_entries LIMIT 1
+  household, address_key, interaction_id, agent_id, occasion, 'held', currency, cost_minor, face_minor, reason_code,
+  reason, {booked_at}, expires_at, :key, terms_hash FROM ledger_entries LIMIT 1
 """
 
 
@@ -96,9 +100,10 @@ def test_an_entry_is_inserted_only_under_stamped_locks(booked: SimpleNamespace) 
     assert not attempt(INSERT.format(booked_at="expires_at"), key="by-the-back-door")
     # With its moment stamped on all its lock rows the same row is let in.
     assert attempt(INSERT.format(booked_at="(SELECT max(last_at) FROM ledger_locks)"), key="by-the-front-door")
-    for subject in ("interaction", "household"):
-        assert attempt(f"DELETE FROM ledger_locks WHERE subject LIKE '{subject}:%'")
+    for subject in ("interaction", "household:account", "household:address"):
+        assert attempt(f"UPDATE ledger_locks SET last_at = '2020-01-01' WHERE subject LIKE '{subject}:%'")
         assert not attempt(INSERT.format(booked_at="(SELECT max(last_at) FROM ledger_locks)"), key="one-lock-missing")
+        assert attempt("UPDATE ledger_locks SET last_at = (SELECT max(last_at) FROM ledger_locks)")
 
 
 def test_the_states_that_are_left_can_be_taken(booked: SimpleNamespace) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,13 +15,13 @@ from sqlalchemy.orm import Session
 from console.db import db
 from console.gestures import ledger, sealing
 from tests.factories import NOW, make_customer, make_interaction, make_user
-from tests.factories_gestures import make_gesture, make_policy, terms_of
+from tests.factories_gestures import caps, make_gesture, make_policy, terms_of
 
 
 @pytest.fixture
 def sealed(app: Flask, session: Session) -> Iterator[SimpleNamespace]:
     """Three gestures of a real customer, one of a demo customer, two seals."""
-    make_policy(session)
+    make_policy(session, limits=caps(talk=10_000))
     version = make_gesture(session)
     agent, customer, shown = make_user(session), make_customer(session), make_customer(session, is_demo=True)
     for one in (customer, shown):
@@ -32,7 +34,7 @@ def sealed(app: Flask, session: Session) -> Iterator[SimpleNamespace]:
             if number != 1:
                 sealing.seal(NOW)
         ledger.offer(terms_of(agent, shown, version), key="sealed-demo", now=NOW)
-        yield SimpleNamespace(customer=customer, session=session)
+        yield SimpleNamespace(customer=customer, session=session, terms=terms_of(agent, customer, version))
 
 
 def behind_its_back(table: str, statement: str) -> None:
@@ -71,6 +73,31 @@ def test_what_was_changed_or_removed_is_found(sealed: SimpleNamespace, table: st
     behind_its_back(table, moved)
     problems = " ".join(sealing.verify().problems)
     assert said.replace("Entry 2", f"Entry {2 + first['ledger_entries']}") in problems
+
+
+def test_nobody_waits_while_events_are_hashed_and_of_two_who_seal_one_does(
+    sealed: SimpleNamespace, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.offer(sealed.terms, key="sealed-before", now=NOW)
+    hashing = sealing.chained
+    made: list[Any] = []
+
+    def meanwhile() -> None:
+        with app.app_context():
+            made.append(ledger.offer(sealed.terms, key="sealed-meanwhile", now=NOW))
+            made.append(sealing.seal(NOW))
+
+    def chained(*given: Any) -> str:
+        monkeypatch.setattr(sealing, "chained", hashing)
+        thread = threading.Thread(target=meanwhile)
+        thread.start()
+        thread.join(60)
+        return hashing(*given)
+
+    monkeypatch.setattr(sealing, "chained", chained)
+    assert sealing.seal(NOW) is None
+    assert [type(one).__name__ for one in made] == ["LedgerEntry", "LedgerSeal"]
+    assert (sealing.verify().unsealed, sealing.verify().problems) == (0, ())
 
 
 TABLES = ("ledger_events", "ledger_entries", "ledger_seals")

@@ -29,7 +29,7 @@ from console.gestures import ledger
 from console.gestures.approval_models import RequestState
 from console.gestures.ledger import Terms
 from console.gestures.models import LedgerEntry
-from console.gestures.refusals import OverLimit
+from console.gestures.refusals import NoAuthority, OverLimit
 from console.interactions.models import Interaction
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction, make_team, make_user
@@ -45,10 +45,17 @@ def limit(scope: Scope, measure: Measure, window: Window, cap: int, days: int = 
 
 
 def make_rules(session):
-    gold = read_rule({"field": "tier", "op": "in", "value": ["gold"]}, CUSTOMER)
+    # What the ledger says of the customer has to be exact to the moment: several are given something twice a day.
+    gold = read_rule(
+        {"all": [{"field": "tier", "op": "in", "value": ["gold"]},
+                 {"field": "gesture_cost_12m", "op": "le", "value": 1500},
+                 {"field": "gestures_declined_12m", "op": "le", "value": 1},
+                 {"field": "reversals_12m", "op": "le", "value": 0}]}, CUSTOMER)  # fmt: skip
     rested = {
-        "any": [{"field": "last_gesture_at", "op": "is_unknown"}, {"field": "last_gesture_at", "op": "ge", "value": 2}]
-    }
+        "all": [{"any": [{"field": "last_gesture_at", "op": "is_unknown"},
+                         {"field": "last_gesture_at", "op": "ge", "value": 2},
+                         {"field": "gestures_90d", "op": "le", "value": 1}]},
+                {"field": "gestures_12m", "op": "le", "value": 5}]}  # fmt: skip
     mine = (
         limit(Scope.AGENT, Measure.COST, Window.DAY, 1600),
         limit(Scope.CUSTOMER, Measure.COST, Window.ROLLING, 2000, 3),
@@ -87,8 +94,9 @@ def live_a_little(session, seed: int, offers: int) -> int:
         terms = Terms(agent.id, customer.id, version.id, Occasion.RECOVERY, talks[agent.id, customer.id])
         try:
             entry = ledger.offer(terms, key=f"simulation-{seed}-{number}", now=now)
-        except OverLimit:
+        except (OverLimit, NoAuthority):
             refused += 1
+            now += timedelta(seconds=1)
             make_request(
                 session, terms, rules, cost_minor=version.cost_minor, face_minor=version.face_minor, requested_at=now,
                 state=RequestState.REJECTED,
@@ -122,7 +130,7 @@ def test_the_live_policies_over_their_own_log_give_the_ledger_to_the_penny(sessi
     asks = past.recorded.asks
     outcome = replay(past.recorded, law(policies, past.recorded.scenes, past.world), past.world)
     booked = list(db.session.scalars(select(LedgerEntry)))
-    assert refused > 5 and len(booked) > 30
+    assert refused > 25 and len(booked) > 25
     assert len(asks) == len(booked) + refused
     assert outcome.allowed.sum() == len(booked)
     assert not outcome.allowed[asks.booked_under == 0].any()
@@ -130,6 +138,9 @@ def test_the_live_policies_over_their_own_log_give_the_ledger_to_the_penny(sessi
     assert int(asks.cost[outcome.allowed & asks.spent].sum()) == spent
     under = np.array([one.id for one in policies])[outcome.granting]
     assert (under == asks.booked_under)[asks.booked_under > 0].all()
+
+
+TRIAL = {"days": "90", "dead_ends": "2", "approvals": "6", "fairness": "80"}
 
 
 def a_draft(session) -> PolicyVersion:
@@ -155,7 +166,8 @@ def a_draft(session) -> PolicyVersion:
 def test_a_simulation_is_run_and_read(app: Flask, session, sign_in) -> None:
     draft = a_draft(session)
     client = sign_in("supervisor")
-    response = client.post(f"/simulations/versions/{draft.id}", data={"budget": "1", "rate": "50"})
+    assert "Budget a day" in client.get(f"/simulations/versions/{draft.id}").text
+    response = client.post(f"/simulations/versions/{draft.id}", data=TRIAL | {"budget": "1", "rate": "50"})
     for thread in list(replaying.THREADS):
         thread.join()
     page = client.get(response.location)
@@ -174,8 +186,9 @@ def test_a_simulation_is_run_and_read(app: Flask, session, sign_in) -> None:
 @pytest.mark.parametrize("rate", ["00505", "101", "9" * 5000, "-1", "٥"])
 def test_a_rate_above_a_hundred_begins_nothing(rate: str, app: Flask, session, sign_in) -> None:
     draft = a_draft(session)
-    said = sign_in("supervisor").post(f"/simulations/versions/{draft.id}", data={"rate": rate}, follow_redirects=True)
-    assert "as a whole number from 0 to 100" in said.text
+    said = sign_in("supervisor").post(f"/simulations/versions/{draft.id}", data=TRIAL | {"rate": rate, "budget": "£3"})
+    assert said.status_code == 422 and "Enter a whole number from 0 to 100" in said.text
+    assert 'value="£3"' in said.text
     assert session.scalars(select(Simulation)).all() == []
 
 
@@ -200,7 +213,7 @@ def test_nothing_recorded_is_said_and_a_wrong_budget_too(app: Flask, session, si
         session.delete(talk)
     session.commit()
     client = sign_in("supervisor")
-    client.post(f"/simulations/versions/{draft.id}", data={"budget": "lots"})
+    assert client.post(f"/simulations/versions/{draft.id}", data=TRIAL | {"budget": "lots"}).status_code == 422
     assert session.scalars(select(Simulation)).all() == []
     response = client.post(f"/simulations/versions/{draft.id}")
     for thread in list(replaying.THREADS):

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from console.customers.models import Complaint
 from console.db import utc_now
+from console.empowerment.kinds import GestureKind, Occasion
+from console.empowerment.models import PolicyVersion
 from console.gestures import advising, ledger, outcomes
 from console.gestures.learning_models import GestureSettings, Suggestion
-from console.gestures.models import LedgerEntry
+from console.gestures.models import GestureVersion, LedgerEntry
+from console.gestures.outcomes import Outcome
+from console.gestures.weights import LEARNED
+from console.interactions.models import Interaction
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction
 from tests.factories_gestures import caps, make_gesture, make_policy, terms_of
@@ -98,7 +106,9 @@ def test_the_hold_out_silences_delight_and_never_what_follows_a_failure(
     page = shop.client.get(f"/customers/{held.id}/gestures", headers=HTMX).text
     assert "a sincere thank-you fits" in page
     assert 'data-key="g 1"' not in page
-    assert lists(session)[-1].held_out
+    row = lists(session)[-1]
+    assert row.held_out
+    assert [item["gesture"] for item in row.items] == [shop.card.gesture_id]  # what would have been suggested
     add(session, Complaint(customer_id=held.id, text="It came broken"))
     session.commit()
     assert 'data-key="g 1"' in shop.client.get(f"/customers/{held.id}/gestures", headers=HTMX).text
@@ -119,6 +129,7 @@ def test_an_amount_and_a_reason_are_asked_for_where_they_are_needed(shop: Simple
     page = shop.client.get(shop.url, headers=HTMX).text
     assert 'aria-label="Amount for Some credit"' in page
     assert 'aria-label="Reason for A handwritten card"' in page
+    assert 'data-key="g 1"' in page  # what only lacks a reason is suggested, and asks for it
     assert 'aria-label="A note for Some credit"' in page
     data = {"version": credit.id, "key": KEY, "cost": "3", "reason_code": "birthday"}
     assert shop.client.post(shop.url, data=data | {"cost": "3.50"}, headers=HTMX).status_code == 422
@@ -139,11 +150,80 @@ def test_outcomes_are_learned_and_what_they_brought_is_judged(
         ledger.grant(entry.id, actor_id=shop.client.user.id, now=now)
         (outcome,) = outcomes.outcomes(now + timedelta(days=1))
         assert (outcome.gesture_id, outcome.value) == (shop.card.gesture_id, 1.0)
-        (decision,) = outcomes.decisions([outcome], outcomes.beliefs(now), learned=False)
+        (decision,) = outcomes.decisions([outcome], outcomes.learn(now), learned=False)
         assert (decision.chance, decision.other, decision.reward) == (1, 1, 1.0)
     told = app.test_cli_runner().invoke(args=["gestures", "evaluate"]).output
     assert "the rules alone: 1 outcomes" in told
     assert "too few to judge" in told
+
+
+def test_what_was_learned_is_read_anew_beside_the_requests(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, may_go_on, reads = utc_now(), threading.Event(), []
+
+    def read(now: datetime) -> list[Outcome]:
+        reads.append(now)
+        assert may_go_on.wait(60)
+        return []
+
+    def finish() -> None:
+        may_go_on.set()
+        for thread in list(outcomes.THREADS):
+            thread.join()
+        may_go_on.clear()
+
+    monkeypatch.setattr(outcomes, "outcomes", read)
+    with app.app_context():
+        assert [outcomes.beliefs(now) for _ in range(2)] == [None, None]  # not known yet, and read once
+        finish()
+        first = outcomes.beliefs(now)
+        assert first is not None
+        later = now + outcomes.LEARNT_EVERY
+        assert all(outcomes.beliefs(later) is first for _ in range(2))  # while it is read anew
+        finish()
+        assert outcomes.beliefs(later) is not first
+    assert reads == [now, later]
+
+
+def test_a_learned_order_that_does_worse_gives_way_to_the_rules(
+    app: Flask, session: Session, shop: SimpleNamespace, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card and a sample of nearly one score: three times in four the dearer stands first, and it brings nothing."""
+    sample = make_gesture(session, "A sample", 100, kind="sample", perceived_minor=900)
+    session.scalars(select(GestureSettings)).one().rules_only = False
+    session.commit()
+    now = utc_now()
+
+    card = shop.card
+    kinds = {card.id: GestureKind.HANDWRITTEN_CARD, sample.id: GestureKind.SAMPLE}
+
+    def one_of(first: GestureVersion, share: float, value: bool) -> Outcome:
+        """What came of a list that began with `first`, as it did with that chance."""
+        items = [
+            {"gesture_version": one.id, "gesture": one.gesture_id, "kind": kinds[one.id], "score": 60,
+             "cost": one.cost_minor, "needs_approval": False, "propensity": share}
+            for one in sorted((card, sample), key=lambda one: one is not first)
+        ]  # fmt: skip
+        return Outcome(first.gesture_id, kinds[first.id], Occasion.DELIGHT, "", first.id, "GBP",
+                       float(value), LEARNED, now, items)  # fmt: skip
+
+    def read(_: datetime, *, worse: GestureVersion | None) -> list[Outcome]:
+        shown = [(card, 0.25), (sample, 0.75), (sample, 0.75), (sample, 0.75)]
+        return [
+            one_of(first, share, first is not worse if worse else number % 2 == 0)
+            for first, share in shown
+            for number in range(300)
+        ]
+
+    for worse, gives_way in ((sample, True), (card, False), (None, False)):
+        monkeypatch.setattr(outcomes, "outcomes", partial(read, worse=worse))
+        with app.app_context():
+            assert outcomes.learn(now).is_worse is gives_way
+        shop.client.get(shop.url, headers=HTMX)
+        assert (lists(session)[-1].model == LEARNED) is not gives_way
+    monkeypatch.setattr(outcomes, "outcomes", partial(read, worse=sample))
+    with app.app_context():
+        outcomes.learn(now)
+    assert "The rules alone are used again" in sign_in("supervisor").get("/gestures/settings").text
 
 
 def test_the_settings_are_kept_and_recorded(session: Session, sign_in: SignIn) -> None:
@@ -155,3 +235,27 @@ def test_the_settings_are_kept_and_recorded(session: Session, sign_in: SignIn) -
     row = session.scalars(select(GestureSettings)).one()
     assert (row.rules_only, row.hold_out_percent, row.review_percent) == (False, 10, 4)
     assert sign_in("agent").get("/gestures/settings").status_code == 403
+
+
+def test_a_policy_that_changes_while_they_talk_is_told_until_it_is_read(
+    shop: SimpleNamespace, session: Session
+) -> None:
+    now = utc_now()
+    session.execute(update(Interaction).values(started_at=now - timedelta(minutes=20)))
+    session.commit()
+    assert "Your policies changed" not in shop.client.get(shop.url, headers=HTMX).text
+    more, less = caps(each=1500), now - timedelta(minutes=10)
+    make_policy(session, replaces=shop.policy, limits=more, effective_from=less)
+    make_policy(session, roles=("sales",), effective_from=less)  # not about this agent
+    session.commit()
+    page = shop.client.get(shop.url, headers=HTMX).text
+    clock = less.astimezone(ZoneInfo("Europe/London")).strftime("%H:%M")
+    assert f"Since {clock}, you may give any gesture up to £15 each (before: £10 each)." in page
+    assert page.count("Since ") == 1
+    read = shop.client.post(f"{shop.url}/policy-news/dismissal", data={"until": now.isoformat()}, headers=HTMX)
+    assert (read.status_code, "Your policies changed" in read.text) == (200, False)
+    mine = PolicyVersion.policy_id == shop.policy.policy_id
+    session.execute(update(PolicyVersion).where(mine).values(effective_to=utc_now()))
+    session.commit()
+    assert "is not in force. It said: Agents may offer" in shop.client.get(shop.url, headers=HTMX).text
+    assert shop.client.post(f"{shop.url}/policy-news/dismissal", data={"until": "soon"}).status_code == 400
