@@ -279,7 +279,7 @@ def show_clash(policy_id: int, number: int, form: PolicyForm, rules: Rules, prob
 
 def saved(version: PolicyVersion) -> ResponseReturnValue:
     db.session.commit()
-    flash("The draft is saved. Nobody lives under it yet.", "good")
+    flash("The draft is saved. It allows nothing until it is published.", "good")
     address = url_for("policies.show", policy_id=version.policy_id, version=version.number)
     return redirect(address, code=303)
 

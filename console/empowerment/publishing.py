@@ -98,7 +98,7 @@ def obstacles_to_publishing(
     said = [line for line in obstacles_to_review(version, findings, now=now) if line != NO_DRAFT]
     if actor_id in authors(version):
         said.append(
-            "You wrote at this version, so somebody else has to publish it: another supervisor or an administrator."
+            "You worked on this version, so somebody else has to publish it: another supervisor or an administrator."
         )
     return said
 

@@ -77,7 +77,8 @@ def grant_sentence(body: Body, names: Names) -> list[Part]:
     parts = [Part(capital(who_words(body.who, names)), strong=True), Part(" may offer ")]
     parts.append(Part(what_words(body.gestures, names), strong=True))
     parts += [Part(" up to "), *(strong(caps, "and") or [Part("…")])]
-    return [*parts, *circumstances(body, names), Part(".")]
+    rest = circumstances(body, names)
+    return [*parts, *rest, Part("." if caps or rest else "")]
 
 
 def guardrail_sentence(body: Body, names: Names) -> list[Part]:

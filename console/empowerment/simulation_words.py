@@ -29,8 +29,8 @@ WHY = {
     "other_currency": "priced in another currency",
 }
 SCOPES = {
-    "gesture": "a gesture", "interaction": "a conversation", "customer": "a customer", "household": "a household",
-    "agent": "an agent", "team": "a team", "pool": "everybody together",
+    "gesture": "the same gesture", "interaction": "a conversation", "customer": "a customer",
+    "household": "a household", "agent": "an agent", "team": "a team", "pool": "everybody together",
 }  # fmt: skip
 MEASURES = {"cost": "cost", "face": "face value", "count": "number"}
 DIMENSIONS = {"tier": "loyalty tier", "language": "language", "channel": "channel", "segment": "segment"}
@@ -66,7 +66,9 @@ ALWAYS = (
 def meter_words(name: str) -> str:
     """agent:cost:day:0 is "cost for an agent a day"."""
     scope, measure, window, days = name.split(":")
-    when = {"each": " each time" if scope == "gesture" else "", "interaction": "", "rolling": f" in {days} days"}
+    if window == "each":
+        return f"{MEASURES[measure]} of one gesture"
+    when = {"interaction": "", "rolling": f" in {days} days"}
     return f"{MEASURES[measure]} for {SCOPES[scope]}{when.get(window, f' a {window}')}"
 
 
@@ -75,7 +77,7 @@ def why_words(name: str) -> str:
 
 
 def said_words(name: str) -> str:
-    return "allowed" if name == "allowed" else why_words(name)
+    return "allowed" if name == "allowed" else f"refused: {why_words(name)}"
 
 
 class Words:
@@ -120,7 +122,7 @@ class Words:
         high, dear = self.money(likely["p95"]), self.money(worst["worst"])
         found = (
             f"A typical day costs {self.money(likely['p50'])}, one day in twenty more than {high}; that is {against}. "
-            f"If everybody gave all they may, a day would cost {self.money(worst['p50'])}, the worst {dear}."
+            f"If everybody gave all they may, a typical day would cost {self.money(worst['p50'])}, the worst {dear}."
         )
         return f"{found} {self.unjudged} could not be judged: see below why." if self.unjudged else found
 
@@ -164,7 +166,7 @@ class Words:
             return "Nothing was asked for in these days, so dead ends cannot be counted."
         found = self.result["dead_ends"]
         share = f"{found['number']:,} of {found['asked']:,} requests ({100 * one['value']:.1f} %)"
-        end = "" if one["level"] == "pass" else " See below which limits turned people away."
+        end = "" if one["level"] == "pass" else " See below why."
         return f"{share} would find nothing at all that may be given; the goal is {100 * one['wanted']:.0f} %.{end}"
 
     def approvals(self, one: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload
 from console.customers.models import Customer, Order, OrderLine, OrderStatus, Product
 from console.customers.queries import boundaries_for, preferences_for, signals_for
 from console.db import db
-from console.empowerment.deciding import Decision, Standing, room
+from console.empowerment.deciding import Decision, Obstacle, Standing, room
 from console.empowerment.kinds import Occasion
 from console.empowerment.policy import Measure, Scope
 from console.empowerment.windows import Window
@@ -59,6 +59,11 @@ class Counsel:
     interaction: Interaction | None  # the one going on
     authority: Authority
     fitting: list[GestureVersion]  # nothing speaks against them now, however weakly they suit
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a kill switch stops all that this agent gives."""
+        return any(Obstacle.AGENT_SUSPENDED in one.obstacles for one in self.decisions.values())
 
     @property
     def interaction_id(self) -> int | None:
@@ -275,9 +280,10 @@ def as_logged(item: Suggested) -> dict[str, Any]:
 
 
 def alternative(cost: Money, found: Counsel) -> GestureVersion | None:
-    """The best that still fits: the first suggestion, else the dearest of the others that costs no more."""
-    if found.advice.items:
-        return found.versions[found.advice.items[0].candidate.version_id]
+    """The best that still fits: the first suggestion inside the limits, else the dearest that costs no more."""
+    for item in found.advice.items:
+        if not item.needs_approval:
+            return found.versions[item.candidate.version_id]
     if found.advice.silence is not Silence.NOTHING_FITS:
         return None
     fitting = (version for version in found.fitting if version.cost <= cost)

@@ -72,7 +72,7 @@ def in_words(change: Change, policy: Policy, called: Names) -> str:
     if change.label == "Limit" and policy.kind is Kind.GRANT and change.after:
         before = f"before: {change.before}" if change.before else "a new limit"
         return f"you may give {what_words(policy.body.gestures, called)} up to {change.after} ({before})"
-    return f"“{policy.name}” says otherwise: {headline(change)}"
+    return f"“{policy.name}” has other terms. {headline(change)}"
 
 
 def read_until(interaction_id: int) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 
 from console.empowerment.deciding import Decision, Failure, Obstacle
@@ -28,9 +28,11 @@ def why_refused(decision: Decision, version: GestureVersion, called: str, now: d
 
 
 def told(failure: Failure, called: str) -> str:
+    if is_ban(failure):
+        return f"“{failure.standing.policy.name}” rules this gesture out here."
     if failure.amount > failure.limit.cap:
         return (
-            f"{worth(failure, failure.amount)} is more than the {worth(failure, failure.limit.cap)} {whole(failure)}."
+            f"{worth(failure, failure.amount)} is more than the {plainly(failure, failure.limit.cap)} {whole(failure)}."
         )
     return " ".join(filter(None, (standing(failure, called), relief(failure), pending(failure))))
 
@@ -39,8 +41,24 @@ def worth(failure: Failure, minor: int) -> str:
     """An amount of what the limit measures."""
     if failure.limit.measure is Measure.COUNT:
         return count(minor, "gesture")
-    amount = money(Money(minor, failure.standing.policy.body.currency))
+    amount = plainly(failure, minor)
     return f"{amount} of face value" if failure.limit.measure is Measure.FACE else amount
+
+
+def plainly(failure: Failure, minor: int) -> str:
+    """The same where it was said just before that it is face value."""
+    if failure.limit.measure is Measure.COUNT:
+        return count(minor, "gesture")
+    return money(Money(minor, failure.standing.policy.body.currency))
+
+
+def is_ban(failure: Failure) -> bool:
+    return failure.limit.window is Window.EACH and failure.limit.cap == 0
+
+
+def nothing_smaller_fits(failure: Failure) -> bool:
+    """A number of gestures is reached, or nothing is left of an amount."""
+    return failure.limit.measure is Measure.COUNT or (not failure.standing.left and not is_ban(failure))
 
 
 def whole(failure: Failure) -> str:
@@ -54,7 +72,7 @@ def whole(failure: Failure) -> str:
     whom = {
         Scope.CUSTOMER: "for one customer in ",
         Scope.HOUSEHOLD: "for one household in ",
-        Scope.AGENT: "for ",
+        Scope.AGENT: "that you may give in ",
         Scope.TEAM: "for your team in ",
         Scope.POOL: f"for “{failure.standing.policy.name}” in ",
         Scope.GESTURE: "for this gesture in ",
@@ -65,9 +83,8 @@ def whole(failure: Failure) -> str:
 def standing(failure: Failure, called: str) -> str:
     limit = failure.limit
     used, cap = amount_used(failure), worth(failure, limit.cap)
-    left = (
-        worth(failure, failure.standing.left) if failure.standing.left or limit.measure is not Measure.COUNT else "none"
-    )
+    is_count = limit.measure is Measure.COUNT
+    left = plainly(failure, failure.standing.left) if failure.standing.left else "none" if is_count else "nothing"
     rest = f"so {left} is left."
     if limit.scope is Scope.INTERACTION:
         return f"{used} of {cap} for this conversation is used, {rest}"
@@ -81,14 +98,18 @@ def standing(failure: Failure, called: str) -> str:
         Scope.AGENT: f"You have given {used} of {cap} {span}",
         Scope.TEAM: f"Your team has given {used} of {cap} {span}",
         Scope.POOL: f"{used} of {cap} under “{failure.standing.policy.name}” is given {span}",
-        Scope.GESTURE: f"{used} of {cap} of this gesture is given {span}",
+        Scope.GESTURE: (
+            f"This gesture was given {used} of {count(limit.cap, 'time')} {span}"
+            if is_count
+            else f"{used} of {cap} for this gesture is given {span}"
+        ),
     }
     return f"{start[limit.scope]}, {rest}"
 
 
 def amount_used(failure: Failure) -> str:
     used = failure.standing.used
-    return str(used) if failure.limit.measure is Measure.COUNT else worth(failure, used)
+    return str(used) if failure.limit.measure is Measure.COUNT else plainly(failure, used)
 
 
 def relief(failure: Failure) -> str:
@@ -103,7 +124,8 @@ def relief(failure: Failure) -> str:
 
 def moment(at: datetime) -> str:
     there = at.astimezone(zone())
-    return f"{'today' if there.date() == today() else day(there)}, {clock(there)}"
+    names = {today(): "today", today() + timedelta(days=1): "tomorrow"}
+    return f"{names.get(there.date()) or day(there)}, {clock(there)}"
 
 
 def pending(failure: Failure) -> str:
@@ -111,8 +133,12 @@ def pending(failure: Failure) -> str:
         return ""
     held = failure.standing.held
     if failure.limit.measure is Measure.COUNT:
+        if held == failure.standing.used:
+            return (
+                f"{'That one is' if held == 1 else 'All of them are'} only offered so far, and free again if not taken."
+            )
         return f"{held} of them {'is' if held == 1 else 'are'} only offered so far, and free again if not taken."
-    return f"{worth(failure, held)} of it is only offered so far and comes back if it is not taken."
+    return f"{plainly(failure, held)} of it is only offered so far and comes back if it is not taken."
 
 
 def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersion, now: datetime) -> str:
@@ -126,7 +152,10 @@ def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersio
         case Obstacle.POLICY_SUSPENDED:
             about = [*decision.guardrails, *([decision.policy] if decision.policy else [])]
             what = f"“{about[0].name}”" if len(about) == 1 else f"A policy that decides about {version.name}"
-            return f"{what} is stopped just now: nothing can be given by it until it goes on, so ask a supervisor."
+            return (
+                f"{what} is stopped just now, so nothing can be given by it. Ask a supervisor when it goes on; a"
+                " sincere word or a call back fits until then."
+            )
         case Obstacle.NOT_FOR_YOU:
             if decision.may_ask:
                 return f"No policy lets you give {version.name} yourself. Ask for it to be allowed."
@@ -174,9 +203,11 @@ def lacking(decision: Decision, now: datetime) -> str:
 
 
 def advice(decision: Decision) -> str:
-    """What to do when limits are exceeded. Where gestures are counted, nothing smaller helps."""
-    if counted := [one for one in decision.failures if one.limit.measure is Measure.COUNT]:
-        return used_up(max(counted, key=freed_last)) + (" Or ask for it to be allowed." if decision.may_ask else "")
+    """What to do when limits are exceeded. Where gestures are counted or nothing is left, nothing smaller helps."""
+    if not decision.may_ask and any(is_ban(one) for one in decision.failures):
+        return "Nobody can allow it. Pick another one."
+    if gone := [one for one in decision.failures if nothing_smaller_fits(one) and one.amount <= one.limit.cap]:
+        return used_up(max(gone, key=freed_last)) + (" Or ask for it to be allowed." if decision.may_ask else "")
     if decision.may_ask:
         return "Offer something smaller, or ask for it to be allowed."
     firm = [one.standing.policy.name for one in decision.failures if one.standing.policy.kind is Kind.GUARDRAIL]

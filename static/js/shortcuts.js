@@ -53,6 +53,7 @@ export function act(element) {
     element.focus();
     element.select?.();
   } else {
+    if (element.matches("summary")) element.focus();
     element.click();
   }
 }

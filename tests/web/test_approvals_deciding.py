@@ -197,7 +197,7 @@ def test_where_no_policy_speaks_an_approver_lends_their_own_authority(shop: Simp
     bosses = make_policy(session, roles=("supervisor",), limits=caps(each=5000, talk=7500, day=2500), priority=200)
     session.commit()
     page = shop.agent.get(url, headers=HTMX).text
-    assert all(text in page for text in ("You may not give this yourself", "Not yours to give: ask for it"))
+    assert all(text in page for text in ("You may not give anything here yourself", "Not yours to give: ask for it"))
     refused = shop.agent.post(url, data={"version": shop.big.id, "key": "0000-0000-0000-0001"}, headers=HTMX)
     assert (refused.status_code, "needs gold" in refused.text, 'data-key="a"' in refused.text) == (422, True, True)
 

@@ -177,7 +177,7 @@ def test_a_refusal_for_the_conversation_says_what_is_left(shop: SimpleNamespace)
     for n in range(4):
         offer(shop, shop.credit, key=f"0000-0000-0000-030{n}")
     answer = offer(shop, shop.express, key="0000-0000-0000-0309")
-    assert "£20.00 of £20.00 for this conversation is used, so £0.00 is left. It fits in a later" in answer.text
+    assert "£20.00 of £20.00 for this conversation is used, so nothing is left. It fits in a later" in answer.text
     assert "What still fits: <b>A call back from you</b>, free." in answer.text
 
 

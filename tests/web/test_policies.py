@@ -50,7 +50,7 @@ def test_from_the_form_to_a_policy_in_force_by_two_people(shop: Any, session: Se
     assert shop.post(f"{address(version)}/review").status_code == 303
     own = shop.post(f"{address(version)}/publication", data=read(version))
     assert own.status_code == 422
-    assert "You wrote at this version, so somebody else has to publish it" in own.text
+    assert "You worked on this version, so somebody else has to publish it" in own.text
     other = sign_in("supervisor")
     assert other.post(f"{address(version)}/publication", data=read(version)).status_code == 303
     assert caps_at(other, utc_now()) == [1500]
