@@ -25,6 +25,7 @@ settings = Settings.from_environment()
 bind = settings.BIND
 workers = settings.WORKERS
 threads = settings.THREADS
+worker_connections = settings.THREADS + 1000  # those beyond the threads are kept alive
 worker_class = "gthread"
 timeout = 60
 graceful_timeout = 15
@@ -46,6 +47,8 @@ def post_worker_init(worker: Any) -> None:
     """Load the embedding model and the index beside the first requests, not because of them."""
     gc.freeze()
     gc.enable()
+    # A stopping worker waits for its requests: open streams end as soon as it begins to, whatever the reason.
+    worker.wsgi.extensions["live"].is_stopping = lambda: not worker.alive
     threading.Thread(target=prepare, args=[worker.wsgi], name="knowledge-index", daemon=True).start()
     if settings.FULFILMENT_WEBHOOK_URL:
         threading.Thread(target=deliver, args=[worker.wsgi], name="fulfilment", daemon=True).start()

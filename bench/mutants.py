@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         "a cap may be exceeded by one",
         EMPOWERMENT + "deciding.py",
-        "if one.used + ask.amount(one.limit.measure) > one.limit.cap\n",
-        "if one.used + ask.amount(one.limit.measure) > one.limit.cap + 1\n",
+        "and one.used + amount > one.limit.cap\n",
+        "and one.used + amount > one.limit.cap + 1\n",
         (DECIDING, PROPERTY),
     ),
     Mutant(

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, quantiles
@@ -58,7 +58,7 @@ def main() -> None:
             prepare(folder)
             for configuration in options.configurations:
                 line = {"set": folder.name, "engine": db.engine.dialect.name, "configuration": configuration}
-                line |= measure(folder, CONFIGURATIONS[configuration])
+                line |= measure(folder, CONFIGURATIONS[configuration], options.without)
                 print(json.dumps(line) if options.json else as_text(line), flush=True)
 
 
@@ -69,6 +69,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--database", metavar="URL", help="an empty database to use; kept afterwards")
     parser.add_argument("--configurations", nargs="+", choices=list(CONFIGURATIONS), default=list(CONFIGURATIONS))
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="leave out the questions of which this is so",
+    )
     return parser.parse_args()
 
 
@@ -121,9 +128,9 @@ def prepare(folder: Path) -> None:
     print(f"{note}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
 
 
-def measure(folder: Path, use: Use) -> dict[str, Any]:
+def measure(folder: Path, use: Use, without: Sequence[str] = ()) -> dict[str, Any]:
     relevant = judgements(folder / "qrels.tsv")
-    questions = [question for question in questions_of(folder / "queries.jsonl") if question.id in relevant]
+    questions = [question for question in questions_of(folder / "queries.jsonl", without) if question.id in relevant]
     search(questions[0].text, use=use)  # brings the index up to date
     milliseconds: list[float] = []
     answers = [asked(question, use, milliseconds) for question in questions]
@@ -165,9 +172,12 @@ def is_shown(answer: Answer) -> bool:
     return answer.confidence >= show_from()
 
 
-def questions_of(file: Path) -> list[Question]:
-    rows = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    return [Question(str(row["_id"]), str(row["text"])) for row in rows]
+def questions_of(file: Path, without: Sequence[str] = ()) -> list[Question]:
+    """`without`: "collection=clapnq" leaves out the rows of which that is so."""
+    left_out = {tuple(one.split("=", 1)) for one in without}
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    kept = [row for row in rows if not left_out & {(name, str(value)) for name, value in row.items()}]
+    return [Question(str(row["_id"]), str(row["text"])) for row in kept]
 
 
 def judgements(file: Path) -> dict[str, dict[str, int]]:

@@ -22,6 +22,12 @@ import knowledge.upkeep_views
 import knowledge.views
 import notes.views
 from console import cli
+from console.api import endpoints as api
+from console.api import views as api_pages
+from console.assist import embed_views as embed
+from console.assist import listening
+from console.assist import signal_views as signals
+from console.assist import snippet_views as snippets
 from console.assist import views as assist
 from console.audit import views as audit
 from console.auth import views as auth
@@ -29,7 +35,7 @@ from console.auth.forms import SignInForm
 from console.auth.models import Role, User
 from console.auth.permissions import may
 from console.auth.throttling import throttle
-from console.config import ROOT, Settings
+from console.config import AT_ONCE, ROOT, Settings
 from console.customers import product_views as products
 from console.customers import profile_views as profile
 from console.customers import views as customers
@@ -42,8 +48,9 @@ from console.gestures import advice_views as advice
 from console.gestures import approval_views as approvals
 from console.gestures import explaining_views as explaining
 from console.gestures import views as gestures
+from console.interactions import stream
 from console.interactions import views as interactions
-from console.web import register_web
+from console.web import few_at_once, register_web
 
 SECURITY = {
     "SECURITY_PASSWORD_HASH": "argon2",
@@ -83,6 +90,10 @@ DOMAINS = (
     profile,
     products,
     interactions,
+    signals,
+    snippets,
+    embed,
+    stream,
     gestures,
     approvals,
     advice,
@@ -100,6 +111,8 @@ DOMAINS = (
     knowledge.ingestion_views,
     notes.views,
     audit,
+    api,
+    api_pages,
 )
 
 
@@ -126,8 +139,11 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     app.jinja_env.globals.update(may=may)
     for module in DOMAINS:
         app.register_blueprint(module.bp)
+    stream.register_hub(app, settings.streams)
+    listening.register(app)
     cli.register_commands(app)
     register_error_pages(app)
+    app.wsgi_app = few_at_once(app.wsgi_app, AT_ONCE)  # type: ignore[assignment, method-assign]
     if settings.TRUSTED_PROXIES:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +19,8 @@ from babel.numbers import is_currency
 from phonenumbers import SUPPORTED_REGIONS
 
 ROOT = Path(__file__).resolve().parent.parent
+ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
+AT_ONCE = 16  # requests that one process works on; more wait, as they would for each other and the database
 
 
 class BadSetting(ValueError):
@@ -38,13 +41,15 @@ class Settings:
     EMBEDDING_MODEL: str  # a folder or a name; empty: the packaged MiniLM; "none": keyword search only
     SESSION_HOURS: int  # how long a sign-in lasts without "remember me"
     SIGN_IN_ATTEMPTS: int  # per address and quarter of an hour
+    API_REQUESTS: int  # per token, process and minute
     SECURE_COOKIES: bool  # on behind HTTPS
     TRUSTED_PROXIES: int  # how many reverse proxies stand in front and set X-Forwarded-For
+    EMBED_ANCESTORS: tuple[str, ...]  # origins whose pages may hold the help pane in a frame; empty: none
     FULFILMENT_WEBHOOK_URL: str  # http(s) address of the system that does what gestures promise; empty: none
     FULFILMENT_WEBHOOK_SECRET: str  # signs what is sent there; empty: SECRET_KEY does
     BIND: str  # address and port that the server listens on
     WORKERS: int  # server processes
-    THREADS: int  # requests that one process answers at a time
+    THREADS: int  # of one process: most hold a page's stream, the others answer requests
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -65,20 +70,28 @@ class Settings:
             EMBEDDING_MODEL=embedding_model(environ.get("EMBEDDING_MODEL", "")),
             SESSION_HOURS=whole_number(environ, "SESSION_HOURS", 12, 1, 24 * 31),
             SIGN_IN_ATTEMPTS=whole_number(environ, "SIGN_IN_ATTEMPTS", 10, 1, 10_000),
+            API_REQUESTS=whole_number(environ, "API_REQUESTS", 600, 1, 1_000_000),
             SECURE_COOKIES=one_of(environ, "SECURE_COOKIES", "0", {"0", "1"}.__contains__, "0 or 1") == "1",
             TRUSTED_PROXIES=whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
+            EMBED_ANCESTORS=origins(environ.get("EMBED_ANCESTORS", "")),
             FULFILMENT_WEBHOOK_URL=webhook(environ.get("FULFILMENT_WEBHOOK_URL", "")),
             FULFILMENT_WEBHOOK_SECRET=environ.get("FULFILMENT_WEBHOOK_SECRET", ""),
             BIND=one_of(environ, "BIND", "127.0.0.1:8000", is_address, "an address and a port, such as 0.0.0.0:8000"),
             WORKERS=whole_number(environ, "WORKERS", 2, 1, 64),
-            THREADS=whole_number(environ, "THREADS", 8, 1, 1000),
+            THREADS=whole_number(environ, "THREADS", 600, 2, 5000),
         )
 
+    @property
+    def streams(self) -> int:
+        """How many pages one process may follow with a stream each; some threads stay free for requests."""
+        return self.THREADS - min(self.THREADS // 2, 50)
+
     def engine_options(self) -> dict[str, Any]:
-        """A connection for every thread, and one more for those that look at the index beside their own."""
+        """A connection for every request, and one more for those that look at the index beside their own."""
         return {
-            "pool_size": self.THREADS,
-            "max_overflow": self.THREADS,
+            "pool_size": AT_ONCE,
+            "max_overflow": AT_ONCE,
+            "pool_timeout": 10,
             "pool_pre_ping": "postgresql" in self.DATABASE_URL,
         }
 
@@ -116,6 +129,15 @@ def secret_key(text: str | None, data_dir: Path) -> str:
     if len(text) < 16:
         raise BadSetting("SECRET_KEY must have at least 16 characters; leave it out and one is made")
     return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins, with blanks or commas between them: a scheme, a host, perhaps a port, and nothing else."""
+    found = dict.fromkeys(one.rstrip("/").lower() for one in text.replace(",", " ").split())
+    for one in found:
+        if not ORIGIN.fullmatch(one):
+            raise BadSetting(f"EMBED_ANCESTORS holds {one!r}, but each must be an origin, such as https://desk.example")
+    return tuple(found)
 
 
 def webhook(text: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from console.db import db
+from console.problems import is_for_api, problem
 from console.web import limiter, wants_partial
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def register_error_pages(app: Flask) -> None:
 
 
 def tell(code: int, title: str, message: str, reference: str | None = None) -> Response:
+    if is_for_api():
+        return problem(code, reference=reference) if reference else problem(code)
     template = "errors/_error.html" if wants_partial() else "errors/error.html"
     body = render_template(template, code=code, title=title, message=message, reference=reference)
     response = make_response(body, code)
@@ -77,6 +80,8 @@ def known(error: HTTPException) -> Response:
         return make_response(error.get_response())
     title, message = MESSAGES.get(code, (error.name, error.description or ""))
     response = tell(code, title, message)
+    if allow := dict(error.get_headers()).get("Allow"):
+        response.headers["Allow"] = allow
     if isinstance(error, TooManyRequests):
         window = limiter.current_limit
         response.headers["Retry-After"] = str(max(int(window.reset_at - time()), 1) if window else 60)

@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from io import StringIO
-from typing import Any
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale, UnknownLocaleError
@@ -18,10 +19,13 @@ from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from sqlalchemy import event
 from werkzeug.datastructures import MultiDict
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
 from console.db import db, utc_now
 from console.money import Money
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address, storage_uri="memory://")
@@ -54,10 +58,13 @@ LARGEST_ID = 2**63 - 1  # what a BIGINT takes
 
 
 class RowId(IntegerConverter):
-    """A number in an address, no larger than a database takes: a longer one finds nothing instead of failing."""
+    """A number in an address. One longer than a database takes becomes the largest, which finds nothing.
 
-    def __init__(self, map: Map, **given: Any) -> None:
-        super().__init__(map, **({"max": LARGEST_ID} | given))
+    Refusing it would make Werkzeug answer 405 where another method has the same address.
+    """
+
+    def to_python(self, value: str) -> int:
+        return min(int(value), LARGEST_ID)
 
 
 def register_web(app: Flask) -> None:
@@ -72,6 +79,17 @@ def register_web(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     with app.app_context():
         event.listen(db.engine, "after_cursor_execute", count_statement)
+
+
+def few_at_once(answer: WSGIApplication, most: int) -> WSGIApplication:
+    """Work on so many requests at a time; the others wait. A stream counts until it begins, not while it lasts."""
+    places = BoundedSemaphore(most)
+
+    def answer_in_turn(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with places:
+            return answer(environ, start_response)
+
+    return answer_in_turn
 
 
 def id_argument(name: str) -> int | None:
@@ -100,7 +118,8 @@ def render_page_or_partial(page: str, partial: str, status: int = 200, /, **cont
 
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name != "X-Frame-Options" or not g.get("may_be_framed"):
+            response.headers.setdefault(name, value)
     if current_app.config["SECURE_COOKIES"]:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":

@@ -11,6 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Encoder:
         self._starting = threading.Lock()
         self._loaded = threading.Event()
         self._recent: OrderedDict[str, Vectors] = OrderedDict()
+        self._under_way: dict[str, Future[Vectors]] = {}  # questions that are being encoded
         self._remembering = threading.Lock()
 
     def ready(self) -> bool:
@@ -124,17 +126,36 @@ class Encoder:
         """The unit vector, of shape (dimensions,), of a question; recent ones are remembered. Only when `ready()`."""
         text = text[:LONGEST_QUESTION]
         with self._remembering:
-            vector = self._recent.get(text)
-            if vector is not None:
+            if (known := self._recent.get(text)) is not None:
                 self._recent.move_to_end(text)
-                return vector
-        vector = self._exported.encode_question(text) if self._exported else self.encode([text])[0]
+                return known
+            under_way = self._under_way.get(text)
+            if under_way is None:
+                mine = self._under_way[text] = Future()
+        if under_way is not None:  # somebody else is at it: two encodes of the same words take twice as long
+            return under_way.result()
+        try:
+            vector = self._exported.encode_question(text) if self._exported else self.encode([text])[0]
+        except BaseException as problem:
+            mine.set_exception(problem)
+            with self._remembering:
+                del self._under_way[text]
+            raise
         vector.flags.writeable = False  # many searches share it
+        mine.set_result(vector)
         with self._remembering:
+            del self._under_way[text]
             self._recent[text] = vector
             if len(self._recent) > REMEMBERED:
                 self._recent.popitem(last=False)
         return vector
+
+    def wait(self, seconds: float) -> bool:
+        """Begin loading and wait for it, for work beside the requests. False when there is no model by then."""
+        self.start()
+        if self.state is EncoderState.LOADING:
+            self._loaded.wait(seconds)
+        return self.ready()
 
     def knows(self, word: str) -> bool:
         """Whether the model's own dictionary holds a word, in lower case, whole. False while there is no model."""

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
 
+from knowledge.conversation import Line, question_of
 from knowledge.keywords import STOP_WORDS, TOKEN, stem
 from knowledge.likeness import Rarity
 
@@ -20,7 +20,6 @@ CLOSING = re.compile(r"[\s,]+(?:sir|madam|ma'?am|mam|please|pls|plz|thanks|thank
 # A line of a pasted conversation begins with who speaks.
 SPEAKER = re.compile(r"^[ \t]*(\w[\w .'-]{0,30}):[ \t]", re.MULTILINE)
 CUSTOMER = frozenset(("customer", "client", "user", "visitor", "caller", "guest"))
-LAST_TURNS = 2
 MOST_WORDS = 48  # of a question that are looked for
 MOST_HOLDING = 8_000  # passages that are ranked by words
 SHORTEST_MENDED = 5  # letters; shorter words have too many neighbours
@@ -35,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def asked_last(text: str) -> str:
-    """Of a pasted conversation the customer's last turns, where the question is; any other text as it is.
+    """Of a pasted conversation what it asks, see knowledge.conversation; any other text as it is.
 
     A conversation has a speaker at the start of its lines, two of them at least, and one speaks again.
     """
@@ -46,9 +45,8 @@ def asked_last(text: str) -> str:
     customer = next((speaker for speaker in speakers if speaker in CUSTOMER), speakers[-1])
     ends = [start.start() for start in starts[1:]] + [len(text)]
     said = [text[start.end() : end].strip() for start, end in zip(starts, ends, strict=True)]
-    turns = groupby(zip(speakers, said, strict=True), key=lambda line: line[0])
-    theirs = ["\n".join(line for _, line in lines) for speaker, lines in turns if speaker == customer]
-    return "\n".join(theirs[-LAST_TURNS:])
+    lines = [Line(speaker == customer, text) for speaker, text in zip(speakers, said, strict=True)]
+    return question_of(lines) or text
 
 
 def rarest(words: Sequence[str], rarity: Rarity, passages: int) -> list[str]:

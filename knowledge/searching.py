@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from console.db import db
 from console.web import day
@@ -19,13 +20,14 @@ from knowledge.held import Held, ReadPassage, now
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
-from knowledge.models import Article, ArticleLink
+from knowledge.models import Article, ArticleLink, Audience
 from knowledge.nearby import Vectors
 from knowledge.queries import in_order
 from knowledge.questions import plain, rarest
 
 NEIGHBOURS = 60  # passages looked at for similar articles
 FAINT = 0.25  # below this confidence an article is not shown beside a surer one
+LOADS_WITHIN = 30.0  # seconds that work beside the requests waits for the model
 MEANS_THE_SAME = 0.35  # the cosine from which "similar meaning" is a fair reason to give
 
 
@@ -48,6 +50,8 @@ class Found:
     verified_at: datetime | None
     verify_by: date | None
     used: int  # in so many interactions
+    audience: Audience = Audience.AGENT
+    has_steps: bool = False  # a numbered list to be done one by one
 
     def is_overdue(self, today: date) -> bool:
         return self.verify_by is not None and self.verify_by < today
@@ -64,6 +68,12 @@ class Result:
     parts: tuple[Part, ...]  # the passage in context, its best sentences marked
     reasons: tuple[str, ...]  # the strongest first
 
+    @property
+    def marked(self) -> str:
+        """The best sentences alone, to be put into a reply: without the bullets and numbers of a list."""
+        sentences = [BULLET.sub("", part.text).strip() for part in self.parts if part.marked]
+        return " ".join(sentences) or self.passage.text
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -78,8 +88,18 @@ class Answer:
 
 
 USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
+BULLET = re.compile(r"^\s*(?:[•*–-]|\d{1,2}[.)])\s+", re.MULTILINE)
+LISTS = "\n" + Article.body
 FOUND = select(
-    Article.id, Article.slug, Article.title, Article.external_id, Article.verified_at, Article.verify_by, USED
+    Article.id,
+    Article.slug,
+    Article.title,
+    Article.external_id,
+    Article.verified_at,
+    Article.verify_by,
+    USED,
+    Article.audience,
+    and_(LISTS.contains("\n1. "), LISTS.contains("\n2. ")),
 ).where(Article.id.in_(bindparam("ids", expanding=True)))
 
 NOTICES = {
@@ -147,6 +167,13 @@ def understood(question: str, background: Background, model: Encoder, use: Use, 
     looked_for = rarest(words, background.rarity, background.size)
     beginning = keywords.last_word(about) if unfinished else ""
     return Asked(text, words, looked_for, background.size, vector, use is not Use.MEANING, beginning)
+
+
+def foresee(question: str) -> None:
+    """Read a question that is about to be asked, so that the search finds its vector ready."""
+    model = encoder()
+    if model.wait(LOADS_WITHIN):
+        understood(question, background_for(model), model, Use.BOTH, unfinished=False)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import column, select, table
+from sqlalchemy import Boolean, column, select, table
 
 from console.db import db
 from knowledge.models import KnowledgeGap
@@ -16,7 +16,14 @@ TURNS = 200
 LONGEST = 6_000  # characters taken from one conversation
 
 # What is read of a conversation besides, and only to start an article from it.
-UTTERANCES = table("utterances", column("interaction_id"), column("position"), column("speaker"), column("text"))
+UTTERANCES = table(
+    "utterances",
+    column("interaction_id"),
+    column("position"),
+    column("speaker"),
+    column("text"),
+    column("is_whisper", Boolean),
+)
 NOTES = table("notes", column("id"), column("interaction_id"), column("body"))
 USERS = table("users", column("id"), column("name"))
 CUSTOMERS = table("customers", column("id"), column("first_name"), column("last_name"))
@@ -59,7 +66,7 @@ def from_interaction(interaction_id: int, *, agent_id: int | None) -> Start | No
         return None
     turns = db.session.execute(
         select(UTTERANCES.c.speaker, UTTERANCES.c.text)
-        .where(UTTERANCES.c.interaction_id == interaction_id)
+        .where(UTTERANCES.c.interaction_id == interaction_id, UTTERANCES.c.is_whisper.is_(False))
         .order_by(UTTERANCES.c.position)
         .limit(TURNS)
     ).all()

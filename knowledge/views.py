@@ -163,7 +163,8 @@ def links(slug: str) -> ResponseReturnValue:
     if not wants_partial():
         return redirect(url_for(".article", slug=slug, interaction_id=place.interaction_id), code=303)
     position = id_in(request.form, "position")
-    around = {"position": position, "key": position if "keyed" in request.form else None, "focused": True}
+    focused = "inserted" not in request.form  # the words are being looked over in the reply
+    around = {"position": position, "key": position if "keyed" in request.form else None, "focused": focused}
     used = {row.id} if was_used else set()
     response = make_response(render_template("knowledge/_use.html", article=row, place=place, used=used, **around))
     title, text = ("Used in this interaction", "Press it again to undo.") if was_used else ("Taken back", row.title)

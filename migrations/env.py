@@ -8,16 +8,19 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import JSON, Enum
 
+import console.api.models
 import console.auth.models
 import console.customers.fact_models
 import console.customers.models
 import console.empowerment.models
 import console.events
+import console.feed
 import console.gestures.approval_models
 import console.gestures.fulfilment_models
 import console.gestures.learning_models
 import console.gestures.models
 import console.gestures.review_models
+import console.interactions.live_models
 import console.interactions.models
 import knowledge.models
 import notes.models

@@ -103,14 +103,16 @@ def postgres_database(postgres_port: int, worker_id: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, worker_id: str) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> str:
     """An empty database at the newest migration; each worker has one address for each engine."""
     if request.param == "sqlite":
-        path = Path(os.environ[RUN_FOLDER]) / f"{worker_id}.db"
-        for old in path.parent.glob(f"{path.name}*"):
-            old.unlink()  # never written over: a thread of the test before may still have it open
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        return f"sqlite:///{path}"
+        # A thread of the test before may still have its own file open: only the link is replaced, at once.
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "plusone.db")
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path / "plusone.db")
+        address = Path(os.environ[RUN_FOLDER]) / f"{worker_id}.db"
+        link.replace(address)
+        return f"sqlite:///{address}"
     url: str = request.getfixturevalue("postgres_database")
     empty(url)
     return url

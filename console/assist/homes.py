@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from statistics import median
 
 from flask import current_app
 from sqlalchemy import func, select
@@ -25,6 +26,7 @@ from notes.queries import follow_ups_of, promises_owned_by
 
 SHOWN = 8
 DAYS = 14
+MOST_TIMED, FEWEST_TIMED = 2_000, 5  # talks whose after-call work makes a median
 GIVEN = (EntryState.GRANTED, EntryState.FULFILLED)
 
 
@@ -70,6 +72,7 @@ class Figures:
     given: int
     cost: Money
     declined: int
+    after_call: timedelta | None  # the median of this week's after-call work, of everybody together; none if too few
 
     @property
     def tallest(self) -> int:
@@ -118,7 +121,24 @@ def figures(now: datetime) -> Figures:
         given=len(given),
         cost=Money(sum(row.cost_minor for row in given), currency),
         declined=sum(row.state is EntryState.DECLINED for row in rows),
+        after_call=after_call_work(now - timedelta(days=7)),
     )
+
+
+def after_call_work(since: datetime) -> timedelta | None:
+    """The median from the end of a talk to the end of its wrap-up, of the newest MOST_TIMED wrapped up since then.
+
+    Of everybody together, and only from FEWEST_TIMED on: nobody's own time can be read from it.
+    """
+    rows = db.session.execute(
+        select(Interaction.ended_at, Interaction.wrapped_up_at)
+        .where(Interaction.wrapped_up_at >= since, Interaction.agent_id.is_not(None))
+        .order_by(Interaction.wrapped_up_at.desc())
+        .limit(MOST_TIMED)
+    ).all()
+    if len(rows) < FEWEST_TIMED:
+        return None
+    return timedelta(seconds=median((row.wrapped_up_at - row.ended_at).total_seconds() for row in rows))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import console.assist.lines  # tells the timeline how the use of an article reads
 import console.assist.owned  # noqa: F401  tells the knowledge base what a customer owns
-from console.assist.homes import desk, figures, installation
+from console.assist import help_views, pop_views, replay_views, step_views, wrap_up_views  # noqa: F401
+from console.assist.blueprint import bp as bp
+from console.assist.homes import SHOWN, desk, figures, installation
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.forms import BoundaryForm, ComplaintForm, PreferenceForm, with_ids
 from console.customers.models import Customer
@@ -25,17 +27,18 @@ from console.customers.signals import Pledge, SignalKind, signals
 from console.customers.timeline import timeline
 from console.customers.views import TOPICS
 from console.db import db, utc_now
+from console.interactions.follow_ups import due_for
 from console.interactions.forms import OpenForm, UtteranceForm
-from console.interactions.handling import last_turns, latest_words, live_of
-from console.interactions.models import Channel
-from console.web import render_page_or_partial, today
+from console.interactions.handling import last_turns
+from console.interactions.models import Channel, Interaction
+from console.interactions.queues import going_on_with, live_of, unread, waiting_for
+from console.interactions.views import seen_by_its_agent
+from console.web import id_argument, render_page_or_partial, today
 from knowledge.gap_queries import assigned_to
 from knowledge.listing import to_check
 from knowledge.titles import titles_like
 from notes.forms import NewNoteForm, PromiseForm
 from notes.queries import open_promises, pinned_for
-
-bp = Blueprint("assist", __name__)
 
 # Said by an alert above everything, so not by a chip as well.
 ALERTED = frozenset({SignalKind.OPEN_COMPLAINT, SignalKind.BROKEN_PROMISE})
@@ -48,6 +51,9 @@ def home() -> ResponseReturnValue:
     return render_template(
         "assist/home.html",
         live=live_of(current_user.id),
+        can_replay=allowed(current_user, Permission.HANDLE_INTERACTION) and replay_views.is_demo_here(),
+        waiting=waiting_for(current_user) if allowed(current_user, Permission.HANDLE_INTERACTION) else [],
+        follow_ups=due_for(current_user, SHOWN) if allowed(current_user, Permission.HANDLE_INTERACTION) else [],
         desk=desk(current_user.id, now) if allowed(current_user, Permission.HANDLE_INTERACTION) else None,
         team=figures(now) if allowed(current_user, Permission.SEE_TEAM) else None,
         to_check=to_check(current_user.id, today()),
@@ -68,7 +74,9 @@ def workspace(customer_id: int) -> ResponseReturnValue:
     broken = [Pledge(promise.id, promise.due_at) for promise in promises if promise.is_broken(now)]
     facts = facts_for(customer, customer.open_complaints, broken, trade, now)
     live = live_of(current_user.id)
-    interaction = next((one for one in reversed(live) if one.customer_id == customer_id), None)
+    interaction = talk_with(customer_id, live)
+    if interaction:
+        seen_by_its_agent(interaction)
     turns = last_turns(interaction.id) if interaction else []
     return render_template(
         "assist/workspace.html",
@@ -81,9 +89,11 @@ def workspace(customer_id: int) -> ResponseReturnValue:
         facts=facts,
         glance=trade,
         live=live,
+        unread=unread(live),
+        here=interaction.id if interaction else None,
         interaction=interaction,
         turns=turns,
-        words=latest_words(turns) or " ".join(complaint.text for complaint in customer.open_complaints),
+        words=" ".join(complaint.text for complaint in customer.open_complaints),
         pinned=db.session.scalars(pinned_for(customer_id).limit(3)).all(),
         page=timeline(customer_id),
         topic=None,
@@ -99,6 +109,15 @@ def workspace(customer_id: int) -> ResponseReturnValue:
     )
 
 
+def talk_with(customer_id: int, live: list[Interaction]) -> Interaction | None:
+    """The one that is asked for; else my last one with this customer; else a colleague's, to read."""
+    asked = id_argument("interaction")
+    mine = [one for one in live if one.customer_id == customer_id]
+    if mine:
+        return next((one for one in mine if one.id == asked), mine[-1])
+    return going_on_with(customer_id)
+
+
 @bp.get("/customers/<int:customer_id>/broken-promises")
 @requires(Permission.SEE_CUSTOMER)
 def broken(customer_id: int) -> ResponseReturnValue:
@@ -112,14 +131,6 @@ def broken(customer_id: int) -> ResponseReturnValue:
         customer=customer,
         promises=promises,
     )
-
-
-@bp.get("/pop")
-@requires(Permission.SEE_CUSTOMER)
-def pop() -> ResponseReturnValue:
-    """Screen pop: the same lookup as the search box, by what the telephone knows."""
-    known = next((request.args[key] for key in ("phone", "email", "order", "customer") if request.args.get(key)), "")
-    return redirect(url_for("customers.search", q=known))
 
 
 @bp.get("/palette")

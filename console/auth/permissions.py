@@ -22,6 +22,7 @@ class Permission(StrEnum):
     EDIT_CUSTOMER = auto()  # create; preferences and boundaries
     SHOW_CONTACT_DETAILS = auto()  # unmasked; each asking is recorded
     HANDLE_INTERACTION = auto()
+    SHARE_SNIPPETS = auto()  # words for everybody to insert
     SEE_KNOWLEDGE = auto()
     PROPOSE_ARTICLE = auto()  # write one as a draft, which a knowledge owner publishes
     EDIT_KNOWLEDGE = auto()
@@ -39,9 +40,11 @@ class Permission(StrEnum):
     WRITE_POLICY = auto()  # drafts of policies, and segments
     PUBLISH_POLICY = auto()  # somebody else's draft
     SUSPEND = auto()  # the kill switches
+    EDIT_SIGNALS = auto()  # what is listened for in talks
     SEE_TEAM = auto()
     SEE_AUDIT = auto()
     MANAGE_USERS = auto()
+    MANAGE_API = auto()  # tokens of other systems
 
 
 P = Permission
@@ -64,18 +67,22 @@ ROLES: dict[str, frozenset[Permission]] = {
         | POLICY_MAKER
         | {
             P.AMEND_ANY_NOTE,
+            P.SHARE_SNIPPETS,
             P.EDIT_KNOWLEDGE,
             P.REVERSE_GESTURE,
             P.EDIT_CATALOGUE,
             P.APPROVE_GESTURE,
             P.REVIEW_GESTURES,
             P.LINK_STAFF,
+            P.EDIT_SIGNALS,
             P.SEE_TEAM,
             P.SEE_AUDIT,
         }
     ),
     "administrator": frozenset(
-        EVERYONE | POLICY_MAKER | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS, P.LINK_STAFF}
+        EVERYONE
+        | POLICY_MAKER
+        | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS, P.MANAGE_API, P.LINK_STAFF}
     ),
 }
 

@@ -41,17 +41,17 @@ class Details:
     last_name: str
     emails: list[str]
     phones: list[str]
-    tier: Tier
-    account: str | None  # the company's name
-    language: str | None
-    time_zone: str | None
-    street: str | None
-    city: str | None
-    postcode: str | None
-    country: str | None
-    customer_since: date | None
-    birth_month: int | None
-    birth_day: int | None
+    tier: Tier = Tier.STANDARD
+    account: str | None = None  # the company's name
+    language: str | None = None
+    time_zone: str | None = None
+    street: str | None = None
+    city: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+    customer_since: date | None = None
+    birth_month: int | None = None
+    birth_day: int | None = None
     consents: dict[str, bool] = field(default_factory=dict)
 
 

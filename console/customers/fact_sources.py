@@ -64,6 +64,7 @@ WEB_EVENTS, BOUNDARIES = table_of(WebEvent), table_of(Boundary)
 INTERACTIONS = table(
     "interactions",
     column("customer_id", BigInteger),
+    column("source", String),
     column("state", String),
     column("started_at", UtcDateTime),
     column("ended_at", UtcDateTime),
@@ -234,7 +235,7 @@ def grievances(which: Which) -> Subquery:
 
 
 def talks(which: Which) -> Subquery:
-    """Closed conversations, at the moment they ended. One without a time counts in no window."""
+    """Closed conversations, at the moment they ended. One without a time counts in no window; a replay is none."""
     row = INTERACTIONS.c
     at = case((row.state == "closed", func.coalesce(row.ended_at, row.started_at, type_=UtcDateTime)))
     scored = and_(row.csat.is_not(None), known(at))
@@ -254,7 +255,7 @@ def talks(which: Which) -> Subquery:
             coming(at).label("coming"),
         )
         .select_from(timed(INTERACTIONS))
-        .where(which(row.customer_id))
+        .where(which(row.customer_id), row.source.is_distinct_from("replay"))
         .group_by(row.customer_id)
         .subquery("talks")
     )

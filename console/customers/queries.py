@@ -164,7 +164,7 @@ def facts_for(
     return Facts(
         complaints=[Grievance(row.id, row.opened_at, row.text) for row in complaints],
         arrivals=[Arrival(row[0], row[1], row[2], local_day(row[3])) for row in deliveries if row[2]],
-        talks=[Talk(e.subject_id or 0, e.at, e.data.get("resolved")) for e in events if e.kind == "interaction.closed"],
+        talks=[Talk(e.subject_id or 0, e.at, e.data.get("resolved")) for e in events if is_talk(e)],
         carts=[Cart(e.subject_id or 0, e.at) for e in events if e.kind == "web.cart_abandoned"],
         promises=broken,
         order_count=trade.orders,
@@ -173,6 +173,11 @@ def facts_for(
         birthday=(customer.birth_month, customer.birth_day) if customer.birth_month and customer.birth_day else None,
         last_score=next((e.data.get("score") for e in events if e.kind == "survey.answered"), None),
     )
+
+
+def is_talk(event: Event) -> bool:
+    """A talk that is over, and not a recorded one that was played again."""
+    return event.kind == "interaction.closed" and not event.data.get("replay")
 
 
 def broken_promises(customer_id: int, now: datetime) -> list[Pledge]:

@@ -105,16 +105,22 @@ def timeline(customer_id: int, topic: Topic | None = None, before: Cursor | None
 
 
 def statement(customer_id: int, topic: Topic | None, before: Cursor | None, size: int) -> Select[*tuple[Any, ...]]:
-    page = select(Event).where(Event.customer_id == customer_id)
-    page = page.where(Event.topic == topic) if topic else page.where(Event.topic != Topic.ACCESS)
-    if before:
-        page = page.where(tuple_(Event.at, Event.id) < (before.at, before.id))
-    newest = aliased(Event, page.order_by(Event.at.desc(), Event.id.desc()).limit(size + 1).subquery())
+    page = events_of(customer_id, topic, before)
+    newest = aliased(Event, page.limit(size + 1).subquery())
     query: Select[*tuple[Any, ...]] = select(newest, User.name).outerjoin(User, User.id == newest.actor_id)
     for table, subject in SUBJECTS.items():
         key = and_(newest.subject_type == table, newest.subject_id == subject.model.id)
         query = query.add_columns(subject.model, *subject.columns).outerjoin(subject.model, key)
     return query.order_by(newest.at.desc(), newest.id.desc())
+
+
+def events_of(customer_id: int, topic: Topic | None, before: Cursor | None) -> Select[Event]:
+    """A customer's events, newest first; those of the audit trail alone only when their topic is asked for."""
+    page = select(Event).where(Event.customer_id == customer_id)
+    page = page.where(Event.topic == topic) if topic else page.where(Event.topic != Topic.ACCESS)
+    if before:
+        page = page.where(tuple_(Event.at, Event.id) < (before.at, before.id))
+    return page.order_by(Event.at.desc(), Event.id.desc())
 
 
 def told(row: Any) -> Entry | None:

@@ -37,6 +37,7 @@ from console.auth.models import User, user_roles
 from console.db import Base, BigKey, db
 from console.events import Event
 from console.gestures.models import LedgerEntry, LedgerLock
+from console.interactions.models import REPLAY, Interaction
 
 TABLES = Base.metadata.tables
 # What is to go. Rows leave this list when they turn out to be needed.
@@ -49,6 +50,7 @@ CONDEMNED = Table(
 )
 # To whom a row belongs, where that is not a customer: the column that names the owner.
 OWNERS = {
+    "api_tokens": "user_id",
     "article_drafts": "user_id",
     "article_feedback": "interaction_id",
     "article_flags": "article_id",
@@ -61,7 +63,10 @@ OWNERS = {
     "deliveries": "order_id",
     "fulfilments": "entry_id",
     "gesture_versions": "gesture_id",
+    "heard_signals": "interaction_id",
+    "help_marks": "interaction_id",
     "ingestion_runs": "started_by_id",
+    "kept_answers": "token_id",
     "ledger_events": "entry_id",
     "name_token_typos": "token_id",
     "note_revisions": "note_id",
@@ -69,6 +74,8 @@ OWNERS = {
     "passages": "article_id",
     "policy_versions": "policy_id",
     "simulations": "policy_version_id",
+    "steps_done": "interaction_id",
+    "transfers": "interaction_id",
     "utterances": "interaction_id",
     "voucher_codes": "gesture_id",
 }
@@ -78,6 +85,7 @@ CARRIED_ALONG = {"article_feedback.article_id"}
 APART = {
     "article_changes",
     "fact_changes",
+    "feed",
     "gesture_settings",
     "knowledge_gaps",
     "knowledge_revisions",
@@ -87,6 +95,7 @@ APART = {
     "name_tokens",
     "roles",
     "suspensions",
+    "talk_signals",
     "user_roles",
 }
 LOCKS = {  # by the subject's first word
@@ -142,6 +151,7 @@ def condemn() -> None:
     """List what carries the mark, then what belongs to it, owners first."""
     for name, table in marked().items():
         add(name, select(table.c.id).where(table.c.is_demo))
+    add("interactions", select(Interaction.id).where(Interaction.source == REPLAY))
     for name, owner, column in belongings():
         add(name, select(column.table.c.id).where(is_condemned(owner, column)))
     for kind, name in STOPPED.items():
@@ -194,6 +204,8 @@ def spare() -> dict[str, dict[int, Counter[str]]]:
     while sum(spare_one(child, column, needed) for child, column in references()):
         for name, owner, column in belongings():
             strays = select(column.table.c.id).where(column.is_not(None), not_(is_condemned(owner, column)))
+            if name == Interaction.__tablename__:  # a replay goes, whoever was talked to
+                strays = strays.where(column.table.c.source.is_distinct_from(REPLAY))
             take_off(name, strays)
         spare_gaps()
         spare_suspensions()

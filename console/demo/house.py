@@ -23,6 +23,7 @@ from console.demo.reading import DOMAIN, SOURCE, table, wares
 from console.gestures.catalogue import is_newest
 from console.gestures.models import Fulfilling, Gesture, GestureKind, GestureVersion
 from console.gestures.review_models import StaffLink
+from console.interactions.live_models import Snippet
 
 PASSWORD = "lantern-demo-1"  # noqa: S105  public: printed at the start, and for the demo shop alone
 SHOWN = ("maya", "dana", "amara", "sofia")  # one for each role
@@ -52,6 +53,20 @@ def staff(days: Days) -> dict[str, User]:
         found[key] = user
     db.session.flush()
     return found
+
+
+def snippets(staff: dict[str, User], days: Days) -> None:
+    db.session.add_all(
+        Snippet(
+            owner_id=staff[row["of"]].id if "of" in row else None,
+            shortcut=row["shortcut"],
+            title=row["title"],
+            body=row["body"],
+            changed_at=days.at(60, "11:00"),
+            is_demo=True,
+        )
+        for row in table("snippets")
+    )
 
 
 def customers_of_their_own(staff: dict[str, User], people: Iterable[Person], days: Days) -> None:

@@ -84,6 +84,7 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     staff = house.staff(days)
     law.policies(staff, days)
     segments(staff["amara"], days)
+    house.snippets(staff, days)
     counter = Counter(days, house.products())
     catalogue = house.catalogue(staff["amara"], days.at(240, "10:30"))
     db.session.commit()

@@ -197,9 +197,10 @@ def decide(ask: Ask, policies: Iterable[Policy], usage: Usage, suspended: Suspen
         for standing in standings_of(policy, ask, usage)
     )
     failures = tuple(
-        Failure(one, ask.amount(one.limit.measure), frees_at(one, ask, usage))
+        Failure(one, amount, frees_at(one, ask, usage))
         for one in standings
-        if one.used + ask.amount(one.limit.measure) > one.limit.cap
+        # What adds nothing exceeds nothing, even where an approval or a lower cap left more used than there is.
+        if (amount := ask.amount(one.limit.measure)) and one.used + amount > one.limit.cap
     )
     near = () if granting else nearest(live, ask)
     in_the_way = tuple(obstacles(ask, granting, guardrails, near, stopped))

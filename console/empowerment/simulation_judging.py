@@ -179,7 +179,7 @@ class Court:
             return np.zeros(0, np.int64)
         on_menu = np.zeros((len(self.menu.offers), self.law.offers + 1), bool)
         np.put_along_axis(on_menu, self.menu.offers, True, axis=1)
-        rooms = self.law.caps[number].reshape(-1, self.law.offers) - amounts
+        rooms = np.where(amounts == 0, NEVER, self.law.caps[number].reshape(-1, self.law.offers) - amounts)
         return np.asarray(np.where(on_menu[self.menu_of_class, :-1], rooms, -1).max(axis=1, initial=-1))
 
     def carried(self, track: Track, least: Ints) -> Carried:
@@ -324,7 +324,7 @@ class Court:
         if self.on_word:
             cap = np.where(self.asks.approved[asks], self.law.finals[one.number][place], cap)
         taken = one.own[asks] if self.menu is None else one.amounts[self.offer[asks]]
-        return np.asarray(cap - taken)
+        return np.where(taken == 0, NEVER, cap - taken)  # what adds nothing exceeds nothing
 
     def rows(self, one: Gauge, asks: Ints, low: int) -> Ints:
         """Places in the span that begins with the ask `low`."""
@@ -344,7 +344,8 @@ class Court:
         place = self.table[asks] + self.asks.offer[asks]
         for bit, (one, span, base) in enumerate(zip(self.gauges, spans, bases, strict=True)):
             rows = asks - low if one.rows.start is None else one.rows.start[asks] - one.rows.start[low]
-            needed = sums_before(span, one.least, base)[rows] + one.own[asks]
+            own = one.own[asks]
+            needed = np.where(own == 0, 0, sums_before(span, one.least, base)[rows] + own)
             over[asks] |= (needed > self.law.caps[one.number][place]).astype(np.int64) << bit
             final[asks] |= needed > self.law.finals[one.number][place]
 

@@ -119,7 +119,7 @@ def talk_columns(reader: Reader, since: datetime, until: datetime) -> dict[str, 
             "failed": ("number", f"CASE WHEN wrap_up_code IN ({FAILURES}) THEN 1 ELSE 0 END"),
             "at": ("moment", "started_at"),
         },
-        "started_at >= ? AND started_at < ?",
+        "started_at >= ? AND started_at < ? AND (source IS NULL OR source <> 'replay')",
         [since, until],
     )
     order = np.lexsort((found["id"], found["at"]))

@@ -23,6 +23,7 @@ from console.importing.problems import BadFile, BadRow
 from console.importing.reading import Broken, CsvFile, JsonFile, Record, open_records
 from console.importing.reporting import OURS, SHOWN, Rejects, Report
 from console.importing.saving import Kind, Outcome, Result, Run, Values
+from console.interactions.models import REPLAY
 
 BATCH = 1_000  # rows between two commits
 LOCK = 0x1B0B7  # any number; imports take turns batch by batch, so that no two insert the same key
@@ -236,6 +237,8 @@ def ignored_columns(kind: Kind, mapping: FileMapping, records: CsvFile | JsonFil
 def checked_source(source: str) -> str:
     if len(source) > LONGEST_SOURCE or not source.isprintable():
         raise BadFile(f"The name of a source may have at most {LONGEST_SOURCE} printable characters.")
+    if source == REPLAY:
+        raise BadFile(f"The name {REPLAY!r} is kept for conversations that are played again. Choose another.")
     return source
 
 

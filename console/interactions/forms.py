@@ -3,32 +3,71 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DateField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Optional
 
+from console.customers.forms import CATEGORIES
 from console.interactions.handling import WrapUp
+from console.interactions.live_models import RootCause
 from console.interactions.models import Channel, Speaker, WrapUpCode
-from console.web import stripped
+from console.web import LARGEST_ID, stripped
 
 
 class OpenForm(FlaskForm):
     channel = SelectField("Channel", choices=[SelectChoice(channel, channel.label) for channel in Channel])
 
 
+WHISPER = "whisper"
+
+
 class UtteranceForm(FlaskForm):
     speaker = SelectField(
         "Who said it",
-        choices=[SelectChoice(Speaker.CUSTOMER, "Customer"), SelectChoice(Speaker.AGENT, "I")],
+        choices=[
+            SelectChoice(Speaker.CUSTOMER, "Customer"),
+            SelectChoice(Speaker.AGENT, "I"),
+            SelectChoice(WHISPER, "Whisper"),
+        ],
         default=Speaker.CUSTOMER,
     )
-    text = TextAreaField(
-        "What is said", [DataRequired("Write or paste what was said"), Length(max=10_000)], filters=[stripped]
+    text = TextAreaField("What is said", [DataRequired("Write or paste what was said")], filters=[stripped])
+
+    def heard(self) -> tuple[Speaker, bool]:
+        """Who said it, and whether it is for colleagues alone."""
+        whispered = self.speaker.data == WHISPER
+        return (Speaker.AGENT if whispered else Speaker(self.speaker.data)), whispered
+
+
+class HandOverForm(FlaskForm):
+    to = SelectField("To whom", [DataRequired("Choose a colleague or a team")])
+    note = TextAreaField(
+        "Whisper",
+        [Length(max=2000)],
+        filters=[stripped],
+        description="Only colleagues read this: what it is about, and what was said already",
     )
+
+    def receiver(self) -> dict[str, int]:
+        kind, _, number = self.to.data.partition("-")
+        return {f"to_{kind}_id": int(number)}
 
 
 class WrapUpForm(FlaskForm):
-    code = SelectField("Wrap-up code", choices=[SelectChoice(code, code.label) for code in WrapUpCode])
+    code = SelectField(
+        "Wrap-up code",
+        [DataRequired("Choose what it was about")],
+        choices=[SelectChoice("", "Choose"), *(SelectChoice(code, code.label) for code in WrapUpCode)],
+    )
     resolved = RadioField(
         "Is it solved?", choices=[SelectChoice("yes", "Solved"), SelectChoice("no", "Not yet")], default="yes"
     )
@@ -40,6 +79,8 @@ class WrapUpForm(FlaskForm):
     )
     resolution = TextAreaField("Resolution", [Length(max=2000)], filters=[stripped], description="What was done")
     result = TextAreaField("Result", [Length(max=2000)], filters=[stripped], description="How it ended")
+    follow_up = BooleanField("Come back to this in two days")
+    survey = BooleanField("Ask for a score in the chat")
 
     def wrap_up(self) -> WrapUp:
         return WrapUp(
@@ -48,4 +89,42 @@ class WrapUpForm(FlaskForm):
             self.reason.data,
             self.resolution.data,
             self.result.data,
+            self.follow_up.data,
         )
+
+
+class SurveyForm(FlaskForm):
+    score = RadioField(
+        "Your score",
+        [DataRequired("Choose one of the five")],
+        choices=[SelectChoice(str(score), str(score)) for score in range(1, 6)],
+    )
+    words = TextAreaField(
+        "What should we know?", [Length(max=2000, message="Write at most 2,000 characters")], filters=[stripped]
+    )
+
+
+class FollowUpForm(FlaskForm):
+    root_cause = SelectField(
+        "Why it happened",
+        [DataRequired("Choose why it happened")],
+        choices=[SelectChoice("", "Choose"), *(SelectChoice(cause, cause.label) for cause in RootCause)],
+    )
+    what_was_done = TextAreaField(
+        "What was done",
+        [DataRequired("Say what was done for the customer, and so that it does not happen again"), Length(max=2000)],
+        filters=[stripped],
+    )
+
+
+class KeepForm(FlaskForm):
+    """A promise or a preference found in what was said."""
+
+    kind = HiddenField(validators=[AnyOf(["promise", "preference"], "Reload the page and try again.")])
+    utterance_id = IntegerField(validators=[NumberRange(1, LARGEST_ID, "Reload the page and try again.")])
+    text = StringField(
+        "What to keep", [DataRequired("Write what to keep"), Length(max=300, message="300 characters fit")],
+        filters=[stripped],
+    )  # fmt: skip
+    category = SelectField("About", choices=CATEGORIES, default="other")
+    due = DateField("By", [Optional()])

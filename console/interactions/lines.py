@@ -14,6 +14,8 @@ def interaction_line(event: Event, interaction: Interaction) -> Line:
     channel = interaction.channel.label
     more_url = url_for("interactions.show", interaction_id=interaction.id)
     title = f"{channel}: {interaction.subject}" if interaction.subject else channel
+    if interaction.is_replay:
+        title = f"Replay. {title}"
     ending = {True: "solved", False: "not solved", None: ""}[interaction.resolved]
     score = f"score {interaction.csat} of 5" if interaction.csat else ""
     if event.kind == "survey.answered":

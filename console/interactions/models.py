@@ -10,7 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from console.auth.models import User
 from console.customers.models import Customer
-from console.db import Base, enum_column, utc_now
+from console.db import Base, BigKey, enum_column, utc_now
+
+REPLAY = "replay"  # the source of a recorded talk that is played again: nothing counts it
 
 
 class Channel(StrEnum):
@@ -32,7 +34,9 @@ class Channel(StrEnum):
 
 
 class InteractionState(StrEnum):
+    WAITING = "waiting"  # for somebody to take it
     LIVE = "live"
+    WRAP_UP = "wrap_up"  # the talk is over, its agent writes down how it ended
     CLOSED = "closed"
 
 
@@ -69,16 +73,36 @@ class Interaction(Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         Index(None, "customer_id", "started_at"),
-        # One live talk of an agent with a customer, whatever is clicked twice.
+        # One live talk of an agent with a customer, whatever is clicked twice; another system may tell of several.
         Index(
             "ux_interactions_live",
             "agent_id",
             "customer_id",
             unique=True,
-            sqlite_where=text("state = 'live'"),
-            postgresql_where=text("state = 'live'"),
+            sqlite_where=text("state = 'live' AND external_id IS NULL"),
+            postgresql_where=text("state = 'live' AND external_id IS NULL"),
         ),
         Index(None, "agent_id", "state", "id"),  # what an agent has going on, and had last
+        Index(
+            "ix_interactions_waiting",
+            "team_id",
+            "id",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_interactions_open",
+            "state",
+            "id",
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
+        Index(
+            "ix_interactions_wrapped_up_at",  # the team's after-call work
+            "wrapped_up_at",
+            sqlite_where=text("wrapped_up_at IS NOT NULL"),
+            postgresql_where=text("wrapped_up_at IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
@@ -99,22 +123,47 @@ class Interaction(Base):
     resolution: Mapped[str] = mapped_column(Text, default="")
     result: Mapped[str] = mapped_column(Text, default="")
 
+    team_id: Mapped[int | None] = mapped_column(BigKey)  # whose queue it waits in; none: everybody's
+    is_guess: Mapped[bool] = mapped_column(default=False)  # the customer was guessed, and nobody has confirmed it
+    heard_at: Mapped[datetime | None]  # when the customer last said something …
+    seen_at: Mapped[datetime | None]  # … and up to when the agent has seen it: unread when that is earlier
+    wrapped_up_at: Mapped[datetime | None]  # after-call work lasts from ended_at until then
+    csat_words: Mapped[str] = mapped_column(Text, default="")  # what the customer wrote beside the score
+    csat_at: Mapped[datetime | None]
+
     agent: Mapped[User | None] = relationship(lazy="raise")
     customer: Mapped[Customer] = relationship(lazy="raise")
     utterances: Mapped[list[Utterance]] = relationship(
         lazy="raise", order_by="Utterance.position", cascade="all, delete-orphan"
     )
 
+    @property
+    def is_replay(self) -> bool:
+        return self.source == REPLAY
+
+    @property
+    def recorded_id(self) -> int:
+        """Of a replay, the interaction that is played again; else 0."""
+        number = (self.external_id or "").partition("-")[0]
+        return int(number) if self.is_replay and number.isdecimal() else 0
+
 
 class Utterance(Base):
-    """One turn or message."""
+    """One turn or message.
+
+    `position` orders the turns of an interaction, and turns of one position their ids. Of an imported talk it counts
+    from 0; of a live one it is the milliseconds since the talk began, so that a turn which arrives late stands where it
+    was said.
+    """
 
     __tablename__ = "utterances"
     __table_args__ = (UniqueConstraint("interaction_id", "external_id"), Index(None, "interaction_id", "position"))
 
     interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id", ondelete="CASCADE"))
     external_id: Mapped[str | None] = mapped_column(String(120))
-    position: Mapped[int]  # from 0, in the order spoken
+    position: Mapped[int]
     speaker: Mapped[Speaker] = mapped_column(enum_column(Speaker))
     text: Mapped[str] = mapped_column(Text)
     said_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(default=0)  # a later one of the same external id corrects the words
+    is_whisper: Mapped[bool] = mapped_column(default=False)  # for colleagues: the customer never hears or reads it

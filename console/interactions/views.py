@@ -1,26 +1,34 @@
-"""The talk going on: begin, write down what is said, wrap up; and any past talk, read again."""
+"""The talk going on: begin, write down what is said, read it as it is said, end it; and any past talk, read again."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
+import json
+
+from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 import console.interactions.lines  # noqa: F401  tells the timeline how interactions read
 from console.auth.permissions import Permission, requires
 from console.customers.models import Customer
 from console.db import db, utc_now
-from console.errors import Stale
-from console.interactions.forms import OpenForm, UtteranceForm, WrapUpForm
-from console.interactions.handling import last_turns, latest_words, open_interaction, say, wrap_up
-from console.interactions.models import Channel, Interaction, Speaker
-from console.web import render_page_or_partial, wants_partial
-
-bp = Blueprint("interactions", __name__)
+from console.errors import DomainError
+from console.interactions import follow_ups, surveys, transfers  # noqa: F401  their routes are of this blueprint
+from console.interactions.blueprint import bp as bp
+from console.interactions.blueprint import found, is_mine, own
+from console.interactions.forms import OpenForm, UtteranceForm
+from console.interactions.handling import end_talk, open_interaction, resume, say
+from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance
+from console.interactions.queues import see
+from console.interactions.turns import PAGE, last_turns, turns_after, turns_before
+from console.web import LARGEST_ID, id_argument, render_page_or_partial, wants_partial
 
 TURNS = 500
+
+
+def workspace_of(interaction: Interaction) -> str:
+    return url_for("assist.workspace", customer_id=interaction.customer_id, interaction=interaction.id)
 
 
 @bp.post("/customers/<int:customer_id>/interactions")
@@ -38,11 +46,7 @@ def begin(customer_id: int) -> ResponseReturnValue:
 @bp.get("/interactions/<int:interaction_id>")
 @requires(Permission.SEE_CUSTOMER)
 def show(interaction_id: int) -> ResponseReturnValue:
-    interaction = db.session.scalars(
-        select(Interaction)
-        .where(Interaction.id == interaction_id)
-        .options(joinedload(Interaction.agent), joinedload(Interaction.customer))
-    ).first() or abort(404)
+    interaction = found(interaction_id)
     turns = last_turns(interaction.id, TURNS)
     return render_page_or_partial(
         "interactions/show.html", "interactions/_transcript.html", interaction=interaction, turns=turns
@@ -67,65 +71,123 @@ def undated(customer_id: int) -> ResponseReturnValue:
     )
 
 
+@bp.get("/interactions/<int:interaction_id>/card")
+@requires(Permission.SEE_CUSTOMER)
+def card(interaction_id: int) -> ResponseReturnValue:
+    """The card of a talk that is going on, as it is now."""
+    interaction = found(interaction_id)
+    seen_by_its_agent(interaction)
+    turns = last_turns(interaction.id)
+    return render_page_or_partial(
+        "interactions/live.html",
+        "interactions/_live.html",
+        interaction=interaction,
+        turns=turns,
+        utterance_form=UtteranceForm(formdata=None),
+    )
+
+
+@bp.get("/interactions/<int:interaction_id>/utterances")
+@requires(Permission.SEE_CUSTOMER)
+def utterances(interaction_id: int) -> ResponseReturnValue:
+    """What arrived `after` an id, with those of `corrected`; or the turns that stand before `position` and `id`."""
+    interaction = found(interaction_id)
+    after = request.args.get("after", type=int)
+    position, before = request.args.get("position", type=int), id_argument("before")
+    if after is not None and 0 <= after <= LARGEST_ID:
+        turns = turns_after(interaction.id, after, corrected_ids())
+        seen_by_its_agent(interaction)
+        return turns_of(interaction, turns, "interactions/_turns.html")
+    place = (position, before) if before and position is not None and abs(position) < 2**31 else None
+    return turns_of(interaction, turns_before(interaction.id, place), "interactions/_earlier.html")
+
+
+def corrected_ids() -> list[int]:
+    ids = request.args.get("corrected", "").split(",")[:PAGE]
+    return [int(one) for one in ids if one.isascii() and one.isdigit() and len(one) < 19]
+
+
+def turns_of(interaction: Interaction, turns: list[Utterance], partial: str) -> Response:
+    return render_page_or_partial(
+        "interactions/show.html", partial, interaction=interaction, turns=turns, mine=is_mine(interaction)
+    )
+
+
+def seen_by_its_agent(interaction: Interaction) -> None:
+    """What its own agent's page has loaded counts as read. It is all that a GET here changes."""
+    if is_mine(interaction) and see(interaction, now=utc_now()):
+        db.session.commit()
+
+
 @bp.post("/interactions/<int:interaction_id>/utterances")
 @requires(Permission.HANDLE_INTERACTION)
 def utter(interaction_id: int) -> ResponseReturnValue:
     interaction = own(interaction_id)
     form = UtteranceForm()
     if not form.validate_on_submit():
-        return live_card(interaction, form, 422)
+        return said(interaction, form, 422)
+    speaker, whisper = form.heard()
     try:
-        say(interaction, Speaker(form.speaker.data), form.text.data, now=utc_now())
-    except Stale as problem:
+        utterance = say(interaction, speaker, form.text.data, whisper=whisper, now=utc_now())
+    except DomainError as problem:
+        db.session.rollback()
         form.text.errors = [str(problem)]
-        return live_card(interaction, form, 422)
+        return said(own(interaction_id), form, 422)
     db.session.commit()
     if not wants_partial():
-        return redirect(url_for("assist.workspace", customer_id=interaction.customer_id), code=303)
-    return live_card(interaction, UtteranceForm(formdata=None, speaker=form.speaker.data))
-
-
-def live_card(interaction: Interaction, form: UtteranceForm, status: int = 200) -> Response:
-    turns = last_turns(interaction.id)
-    response = render_page_or_partial(
-        "interactions/live.html",
-        "interactions/_live.html",
-        status,
-        interaction=interaction,
-        turns=turns,
-        utterance_form=form,
-        words=latest_words(turns),
-    )
-    if status == 200 and form.speaker.data == Speaker.CUSTOMER:
-        # After the swap: what the help pane asks stands in this card.
+        return redirect(workspace_of(interaction), code=303)
+    response = said(interaction, UtteranceForm(formdata=None, speaker=form.speaker.data))
+    response.headers["HX-Trigger"] = json.dumps({"talk:said": {"interaction": interaction.id, "last": utterance.id}})
+    if speaker is Speaker.CUSTOMER and not whisper:
+        # After the swap: what the help pane asks stands in this form.
         response.headers["HX-Trigger-After-Swap"] = "customerSaid"
     return response
 
 
-@bp.route("/interactions/<int:interaction_id>/wrap-up", methods=["GET", "POST"])
-@requires(Permission.HANDLE_INTERACTION)
-def close(interaction_id: int) -> ResponseReturnValue:
-    interaction = own(interaction_id)
-    form = WrapUpForm()
-    if form.validate_on_submit():
-        try:
-            wrap_up(interaction, form.wrap_up(), actor_id=current_user.id, now=utc_now())
-        except Stale as problem:
-            form.reason.errors = [str(problem)]
-        else:
-            db.session.commit()
-            flash(f"Wrapped up the talk with {interaction.customer.name}", "good")
-            return redirect(url_for("assist.home"), code=303)
-    page = render_template(
-        "interactions/wrap_up.html", interaction=interaction, form=form, turns=last_turns(interaction.id)
+def said(interaction: Interaction, form: UtteranceForm, status: int = 200) -> Response:
+    """The line to write in, by itself or on its page."""
+    turns = last_turns(interaction.id)
+    return render_page_or_partial(
+        "interactions/live.html",
+        "interactions/_say.html",
+        status,
+        interaction=interaction,
+        turns=turns,
+        utterance_form=form,
     )
-    return make_response(page, 422 if request.method == "POST" else 200)
 
 
-def own(interaction_id: int) -> Interaction:
-    """The signed-in agent's own interaction; somebody else's is not to be found."""
-    return db.session.scalars(
-        select(Interaction)
-        .where(Interaction.id == interaction_id, Interaction.agent_id == current_user.id)
-        .options(joinedload(Interaction.customer), joinedload(Interaction.agent))
-    ).first() or abort(404)
+@bp.post("/interactions/<int:interaction_id>/ending")
+@requires(Permission.HANDLE_INTERACTION)
+def end(interaction_id: int) -> ResponseReturnValue:
+    """The customer has gone; what remains is to wrap up."""
+    interaction = own(interaction_id)
+    waits = interaction.state is InteractionState.WAITING
+    try:
+        end_talk(interaction, actor_id=current_user.id, now=utc_now())
+    except DomainError as problem:
+        return refused(interaction, problem)
+    db.session.commit()
+    if waits:
+        return redirect(url_for("assist.home"), code=303)
+    return redirect(url_for("assist.wrap_up", interaction_id=interaction.id), code=303)
+
+
+@bp.post("/interactions/<int:interaction_id>/resumption")
+@requires(Permission.HANDLE_INTERACTION)
+def go_on(interaction_id: int) -> ResponseReturnValue:
+    """The talk goes on after all."""
+    interaction = own(interaction_id)
+    try:
+        resume(interaction, interaction.agent_id or current_user.id, now=utc_now())
+    except DomainError as problem:
+        return refused(interaction, problem)
+    db.session.commit()
+    return redirect(workspace_of(interaction), code=303)
+
+
+def refused(interaction: Interaction, problem: DomainError) -> ResponseReturnValue:
+    """Nothing was changed; the page behind says how things stand now."""
+    db.session.rollback()
+    flash(str(problem), "warn")
+    return redirect(url_for("assist.workspace", customer_id=interaction.customer_id), code=303)

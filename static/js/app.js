@@ -12,3 +12,8 @@ import "./copy.js";
 import "./clock.js";
 import "./panes.js";
 import "./leaving.js";
+import "./live.js";
+import "./conversation.js";
+import "./help.js";
+import "./snippets.js";
+import "./pop.js";

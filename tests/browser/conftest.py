@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
@@ -17,6 +18,7 @@ from console.db import db
 from console.demo import loading
 from tests.conftest import make_app
 
+DESK = "http://desk.example"  # another desk's page, which holds a frame of ours
 CHROMIUM = shutil.which("chromium")
 SKIP = pytest.mark.skip(reason="needs Chromium: apt-get install chromium")
 
@@ -35,11 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Shop:
     address: str
     sign_ins: list[tuple[str, str, str]]  # role, e-mail, password
+    app: Flask
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    # The desk's page is made up, so that to Chromium it is a public one which looks into the house.
+    quiet.append("--disable-features=LocalNetworkAccessChecks")
     return {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet]}
 
 
@@ -48,7 +53,7 @@ def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A console with the demo shop, as `make run` serves it."""
     path = tmp_path_factory.mktemp("browser") / "plusone.db"
     shutil.copyfile(sqlite_template, path)
-    app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True, EMBEDDING_MODEL="")
+    app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True, EMBEDDING_MODEL="", EMBED_ANCESTORS=(DESK,))
     with app.app_context():
         loading.load(customers=60)
         loading.embed_aloud()
@@ -56,7 +61,7 @@ def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     http = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
-    yield Shop(f"http://127.0.0.1:{http.server_port}", sign_ins)
+    yield Shop(f"http://127.0.0.1:{http.server_port}", sign_ins, app)
     http.shutdown()
     thread.join()
     http.server_close()

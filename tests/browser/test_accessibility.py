@@ -48,6 +48,8 @@ SCREENS = [
     ("supervisor", "/segments/1/editor"),
     ("administrator", "/users"),
     ("administrator", "/audit"),
+    ("administrator", "/api-tokens/new"),
+    ("agent", "/api/docs"),
     ("agent", "/no/such/page"),
 ]
 

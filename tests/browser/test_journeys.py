@@ -44,6 +44,7 @@ def test_an_agent_finds_helps_gives_and_writes_it_down(open_as: Open) -> None:
     page.keyboard.press("Escape")  # leaves the note, so that w is a key again
     page.keyboard.press("w")
     page.get_by_label("Reason").fill("Scratched lamp")
+    page.get_by_label("Wrap-up code").select_option("damaged")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("status").first).to_contain_text("Wrapped up the talk with Isla Mercer")
 

@@ -88,7 +88,7 @@ class Reference:
         for name in names:
             for scope, measure, window, cap, days, _ in self.caps(name, now):
                 asked = {"cost": ask["cost"], "face": ask["face"], "count": 1}[measure]
-                if self.used(ask, name, scope, measure, window, days, now) + asked > cap:
+                if asked and self.used(ask, name, scope, measure, window, days, now) + asked > cap:
                     found.add((name, scope, measure, window))
         return found
 

@@ -272,6 +272,13 @@ def test_what_bodies_say_since_later_leaves_the_hash_of_older_ones_alone() -> No
     )
 
 
+def test_what_costs_nothing_is_never_over_a_sum() -> None:
+    """Not even where an approval, or a cap that was lowered, left more used than there is."""
+    beyond = Used([Booking(NOW, 7000)])
+    assert decided(policy(limits=(DAY_60,)), usage=beyond, cost_minor=0).is_allowed
+    assert not decided(policy(limits=(DAY_60,)), usage=beyond, cost_minor=1).is_allowed
+
+
 def test_outside_its_hours_a_policy_does_not_speak_and_a_guardrail_does_not_bind() -> None:
     office = Hours((0, 1, 2, 3, 4), 9 * 60, 18 * 60)  # 15 June 2026 is a Monday, 10:00 UTC is 11:00 in London
     weekend = replace(office, days=(5, 6))

@@ -132,10 +132,6 @@ def test_the_list_is_paged_and_costs_the_same_for_every_page(agent: FlaskClient,
     assert first.headers["X-Sql-Statements"] == second.headers["X-Sql-Statements"]
 
 
-def test_a_screen_pop_is_the_same_lookup(agent: FlaskClient) -> None:
-    assert agent.get("/pop?phone=%2B447700900123&channel=phone").location == "/customers/search?q=%2B447700900123"
-
-
 def test_an_order_of_somebody_else_is_not_found(agent: FlaskClient, session: Session) -> None:
     omar, isla = make_customer(session, "Omar", "Khan"), make_customer(session)
     order = make_order(session, omar)

@@ -147,3 +147,27 @@ def test_exporting_twice_at_once_writes_once(tmp_path: Path, monkeypatch: pytest
         thread.join()
     assert len(written) == 1
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["lock", folder.name, other.name]
+
+
+def test_the_same_question_at_once_is_encoded_once(tmp_path: Path) -> None:
+    began, may_end, read = threading.Event(), threading.Event(), []
+
+    class Slow:
+        def encode_question(self, text: str) -> np.ndarray:
+            read.append(text)
+            began.set()
+            may_end.wait(10)
+            return np.ones(3, np.float32)
+
+    encoder = Encoder("", tmp_path)
+    encoder._exported = Slow()  # type: ignore[assignment]
+    found: list[np.ndarray] = []
+    threads = [threading.Thread(target=lambda: found.append(encoder.encode_question("gift cards"))) for _ in range(3)]
+    threads[0].start()
+    assert began.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert (read, len(found)) == (["gift cards"], 3)

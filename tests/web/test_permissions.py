@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
+from console.api.scopes import Scope
 from console.app import DOMAINS
 from console.auth.permissions import ROLES, Permission
 from tests.conftest import HTMX
 from tests.factories import make_user
+from tests.factories_api import ApiClient, make_token
 
 SignIn = Callable[..., FlaskClient]
 
@@ -26,11 +28,21 @@ FOREIGN = {
     "security.logout",
     "security.change_password",
 }
+BY_HEADER = {"embed.use"}  # asks for a token in a header, which no other site's form can send
 NOBODY = 987_654_321  # no row has this id, so that a walk changes nothing
 
 
 def own_rules(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in FOREIGN]
+    """Those that people use; tokens have their own, below."""
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in FOREIGN and not scope_of(app, rule)]
+
+
+def token_rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if scope_of(app, rule)]
+
+
+def scope_of(app: Flask, rule: Rule) -> Scope | None:
+    return getattr(app.view_functions[rule.endpoint], "scope", None)
 
 
 def permission_of(app: Flask, rule: Rule) -> Permission | None:
@@ -125,12 +137,34 @@ def test_nothing_changes_without_the_pages_token(app_with: Callable[..., Flask],
     with client.session_transaction() as cookie:
         cookie["_user_id"], cookie["_fresh"] = user.fs_uniquifier, True
     walked = 0
-    for rule, method, address in requests_of(app, list(app.url_map.iter_rules())):
-        if method == "GET":
+    for rule, method, address in requests_of(app, [r for r in app.url_map.iter_rules() if not scope_of(app, r)]):
+        if method == "GET" or rule.endpoint in BY_HEADER:
             continue
         for headers in ({}, HTMX, {"X-CSRFToken": "made up"}):
             response = client.open(address, method=method, headers=headers, buffered=True)
             assert response.status_code == 400, f"{rule.endpoint} {headers} answered {response.status_code}"
             assert "This page is out of date" in response.text
         walked += 1
+    assert walked > 20
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_token_gets_through_where_scope_and_role_both_allow_it(app: Flask, session: Session, role: str) -> None:
+    user = make_user(session, role)
+    only = {scope: ApiClient(app, make_token(session, user, [scope])[1], user) for scope in Scope}
+    others = {one: ApiClient(app, make_token(session, user, set(Scope) - {one})[1], user) for one in Scope}
+    session.commit()
+    walked, wrong = 0, []
+    for rule, method, address in requests_of(app, token_rules(app)):
+        path, needed = address.removeprefix("/api/v1"), scope_of(app, rule) or Scope.EVENTS_READ
+        nobody = app.test_client().open(address, method=method)
+        if (nobody.status_code, nobody.content_type) != (401, "application/problem+json"):
+            wrong.append(f"{method} {address} answered {nobody.status_code} to nobody")
+        for api, has_scope in ((only[needed], True), (others[needed], False)):
+            response = api.send(method, path, headers={"Idempotency-Key": "k"})
+            may = has_scope and permission_of(app, rule) in ROLES[role]
+            if may == (response.status_code == 403) or response.status_code in (401, 500):
+                wrong.append(f"{method} {address} answered {response.status_code}, scope {has_scope}")
+        walked += 1
+    assert wrong == []
     assert walked > 20

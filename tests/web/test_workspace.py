@@ -216,7 +216,8 @@ def test_a_talk_goes_from_first_word_to_wrap_up(sign_in: SignIn, session: Sessio
     said = client.post(
         f"/interactions/{talk.id}/utterances", data={"speaker": "customer", "text": "It is scratched"}, headers=HTMX
     )
-    assert "It is scratched" in said.text
+    assert '"talk:said"' in said.headers["HX-Trigger"]
+    assert "It is scratched" in client.get(f"/interactions/{talk.id}/utterances?after=0", headers=HTMX).text
     assert said.headers["HX-Trigger-After-Swap"] == "customerSaid"
     empty = client.post(f"/interactions/{talk.id}/wrap-up", data={"code": "damaged", "resolved": "yes", "reason": " "})
     assert empty.status_code == 422
@@ -224,7 +225,7 @@ def test_a_talk_goes_from_first_word_to_wrap_up(sign_in: SignIn, session: Sessio
     assert client.post(f"/interactions/{talk.id}/wrap-up", data=done).status_code == 303
     again = client.post(f"/interactions/{talk.id}/wrap-up", data=done)
     assert again.status_code == 422
-    assert "wrapped up meanwhile" in again.text
+    assert "has wrapped this up already" in again.text
     event = session.scalars(select(Event).where(Event.subject_id == talk.id, Event.kind == "interaction.closed")).one()
     assert event.data == {"resolved": False, "channel": "phone"}
 

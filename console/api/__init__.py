@@ -1,0 +1,1 @@
+"""JSON for other systems: the same domain functions, no HTML."""

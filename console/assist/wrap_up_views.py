@@ -1,0 +1,160 @@
+"""Wrap-up: how a talk ended, drafted from its own words; what in it is worth keeping; the survey's link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+
+from console.assist.blueprint import bp
+from console.auth.permissions import Permission, allowed, requires
+from console.customers.models import Provenance
+from console.customers.profile import add_preference
+from console.db import db, utc_now
+from console.errors import DomainError
+from console.interactions import handling, wrapping
+from console.interactions.blueprint import is_mine, own
+from console.interactions.forms import KeepForm, WrapUpForm
+from console.interactions.models import Channel, Interaction, Speaker, Utterance, WrapUpCode
+from console.interactions.surveys import survey_url
+from console.interactions.turns import last_turns, turns_after
+from console.web import render_page_or_partial, today, zone
+from knowledge.embedding import encoder
+from knowledge.models import Article, ArticleLink
+from notes.screening import fault_in_promise, holds_card_number
+from notes.writing import make_promise
+
+FIRST, LAST = 60, 120  # turns that a draft is made of
+SURVEY = "How did we do? It takes half a minute: {url}"
+
+
+@bp.route("/interactions/<int:interaction_id>/wrap-up", methods=["GET", "POST"])
+@requires(Permission.HANDLE_INTERACTION)
+def wrap_up(interaction_id: int) -> ResponseReturnValue:
+    interaction = own(interaction_id)
+    form = WrapUpForm(survey=interaction.channel is Channel.CHAT)
+    if not form.validate_on_submit():
+        return show_wrap_up(interaction, form, 422 if form.is_submitted() else 200)
+    now = utc_now()
+    try:
+        if form.survey.data and interaction.channel is Channel.CHAT:
+            words = SURVEY.format(url=survey_url(interaction.id))
+            handling.say(interaction, Speaker.AGENT, words, now=now)
+        handling.wrap_up(interaction, form.wrap_up(), actor_id=current_user.id, now=now)
+    except DomainError:
+        db.session.rollback()
+        form.reason.errors = [handling.what_happened(interaction_id)]
+        return show_wrap_up(own(interaction_id), form, 422)
+    db.session.commit()
+    flash(f"Wrapped up the talk with {interaction.customer.name}", "good")
+    return redirect(url_for("assist.home"), code=303)
+
+
+def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Response:
+    turns = worth_reading(interaction.id)
+    spoken = [
+        wrapping.Spoken(one.id, one.speaker is Speaker.CUSTOMER, one.text)
+        for one in turns
+        if not one.is_whisper and one.speaker is not Speaker.SYSTEM
+    ]
+    draft = wrapping.drafted(spoken, embed(), keep=may_be_quoted)
+    if request.method == "GET":
+        for part in ("reason", "resolution", "result"):
+            form[part].data = " ".join(one.text for one in getattr(draft, part))
+    page = render_template(
+        "assist/wrap_up.html",
+        interaction=interaction,
+        form=form,
+        draft=draft,
+        codes=[(WrapUpCode(code), because) for code, because in draft.codes],
+        proposals=wrapping.proposed(spoken, embed(), today(), keep=may_be_quoted),
+        turns=turns,
+        mine=is_mine(interaction),
+        articles=articles_used(interaction.id),
+        survey=survey_url(interaction.id),
+        keep_form=KeepForm(formdata=None),
+    )
+    return make_response(page, status)
+
+
+def worth_reading(interaction_id: int) -> list[Utterance]:
+    """A talk's turns; of a very long one those at its beginning and its end."""
+    last = last_turns(interaction_id, LAST)
+    if len(last) < LAST:
+        return last
+    known = {one.id for one in last}
+    return [one for one in turns_after(interaction_id, 0, limit=FIRST) if one.id not in known] + last
+
+
+def embed() -> wrapping.Embed | None:
+    """The sentence encoder when it is loaded; each sentence is read once."""
+    model = encoder()
+    if not model.ready():
+        model.start()
+        return None
+    return lambda texts: np.stack([model.encode_question(text) for text in texts])
+
+
+def may_be_quoted(text: str) -> bool:
+    return not holds_card_number(text)
+
+
+def articles_used(interaction_id: int) -> Sequence[Article]:
+    return db.session.scalars(
+        select(Article)
+        .join(ArticleLink, ArticleLink.article_id == Article.id)
+        .where(ArticleLink.interaction_id == interaction_id)
+        .order_by(ArticleLink.id)
+        .limit(20)
+    ).all()
+
+
+@bp.post("/interactions/<int:interaction_id>/keepings")
+@requires(Permission.WRITE_NOTE)
+def keep(interaction_id: int) -> ResponseReturnValue:
+    """Keep a promise or a preference that was found in the talk; it names the turn it is from."""
+    interaction = own(interaction_id)
+    form = KeepForm()
+    utterance = db.session.get(Utterance, form.utterance_id.data or 0)
+    if utterance is None or utterance.interaction_id != interaction.id or utterance.is_whisper:
+        abort(404)
+    if not form.validate_on_submit():
+        return show_kept(interaction, form, " ".join(one for errors in form.errors.values() for one in errors), 422)
+    try:
+        keep_it(interaction, form, utterance.id)
+    except DomainError as problem:
+        db.session.rollback()
+        return show_kept(own(interaction_id), form, str(problem), 422)
+    db.session.commit()
+    return show_kept(interaction, form, "")
+
+
+def keep_it(interaction: Interaction, form: KeepForm, utterance_id: int) -> None:
+    now, by = utc_now(), current_user.id
+    if form.kind.data == "promise":
+        if fault := fault_in_promise(form.text.data):
+            raise DomainError(fault)
+        make_promise(interaction.customer_id, by, form.text.data, end_of(form.due.data, now), now=now)
+        return
+    if not allowed(current_user, Permission.EDIT_CUSTOMER):
+        abort(403)
+    stated = add_preference(
+        interaction.customer_id, form.text.data, form.category.data, Provenance.STATED, actor_id=by, now=now
+    )
+    stated.evidence = stated.evidence or {"interaction": interaction.id, "utterance": utterance_id}
+
+
+def end_of(day: date | None, now: datetime) -> datetime:
+    moment = datetime.combine(day or today() + timedelta(days=1), time(23, 59), zone())
+    return moment if moment > now else now + timedelta(hours=1)
+
+
+def show_kept(interaction: Interaction, form: KeepForm, problem: str, status: int = 200) -> Response:
+    given: dict[str, Any] = {"interaction": interaction, "form": form, "problem": problem}
+    return render_page_or_partial("assist/kept.html", "assist/_kept.html", status, **given)

@@ -1,0 +1,45 @@
+"""Two windows of one shop: what happens in one is seen in the other, without a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, Route, expect
+
+Open = Callable[..., Page]
+
+
+def test_a_colleague_who_comes_and_goes_is_seen_without_a_reload(open_as: Open) -> None:
+    maya = open_as("agent", "/customers/1")
+    dana = open_as("sales", "/customers/1")
+    expect(maya.get_by_text("Also looking:")).to_be_visible(timeout=10_000)
+    dana.close()
+    expect(maya.get_by_text("Also looking:")).to_be_hidden(timeout=10_000)
+
+
+def test_a_page_without_a_stream_asks_and_says_so(open_as: Open) -> None:
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, headers={"Retry-After": "10"})
+
+    maya = open_as("agent", "/")
+    maya.context.route("**/stream*", refuse)
+    maya.goto(maya.url.rstrip("/") + "/customers/1")
+    expect(maya.get_by_text("Live updates are slow")).to_be_visible(timeout=15_000)
+    dana = open_as("sales", "/customers/1")
+    expect(maya.get_by_text("Also looking:")).to_be_visible(timeout=15_000)
+    expect(dana.get_by_text("Live updates are slow")).to_be_hidden()
+
+
+def test_what_is_written_down_in_one_window_appears_in_another(open_as: Open) -> None:
+    desk = open_as("agent", "/customers/9")
+    desk.keyboard.press("t")  # start a call
+    expect(desk.get_by_label("What is said")).to_be_visible()
+    other = open_as("agent", "/customers/9")
+    other.evaluate("window.isTheSamePage = true")
+    desk.get_by_label("What is said").fill("The blue one has a crack in its foot")
+    desk.keyboard.press("Alt+Enter")
+    expect(other.get_by_label("What was said")).to_contain_text("The blue one has a crack in its foot")
+    assert other.evaluate("window.isTheSamePage") is True
+    desk.keyboard.press("Escape")
+    desk.get_by_role("button", name="Wrap up").click()
+    expect(other.get_by_text("talk over, to be wrapped up")).to_be_visible()
