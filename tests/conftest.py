@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -128,6 +129,7 @@ def empty(url: str) -> None:
 
 ENGINES: dict[str, Engine] = {}
 APPS: dict[str, Flask] = {}
+BESIDE = ("simulation-", "ingestion-", "replay-", "beliefs")
 
 
 @pytest.fixture
@@ -136,6 +138,10 @@ def app(database_url: str) -> Iterator[Flask]:
     app = APPS.get(database_url) or APPS.setdefault(database_url, make_app(database_url))
     config, extensions = dict(app.config), dict(app.extensions)
     yield app
+    # Simulations, ingestions and what is learned go on in threads: never into the next test's database.
+    for thread in threading.enumerate():
+        if thread.name.startswith(BESIDE):
+            thread.join(timeout=20)
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
