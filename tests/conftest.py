@@ -129,7 +129,7 @@ def empty(url: str) -> None:
 
 ENGINES: dict[str, Engine] = {}
 APPS: dict[str, Flask] = {}
-BESIDE = ("simulation-", "ingestion-", "replay-", "beliefs")
+BESIDE = ("simulation-", "ingestion-", "replay-", "beliefs", "listening")
 
 
 @pytest.fixture

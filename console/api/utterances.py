@@ -11,8 +11,8 @@ from console.api.refusing import Refusal
 from console.api.schemas import ExternalIdText, Moment, Page, Paged, Sent, Told
 from console.db import db
 from console.interactions import listing
-from console.interactions.handling import Outcome, Said, Turn, take_in
 from console.interactions.models import Speaker, Utterance
+from console.interactions.turns import Outcome, Said, Turn, take_in
 
 MOST = 500
 LARGEST_REVISION = 2**31 - 1

@@ -17,7 +17,7 @@ from console.background import in_thread
 from console.db import db, utc_now
 from console.interactions import asked_before, hearing
 from console.interactions.asked_before import Statement
-from console.interactions.models import REPLAY, Interaction, Speaker, Utterance
+from console.interactions.models import IS_NO_REPLAY, Interaction, Speaker, Utterance
 from console.interactions.talk_signals import Ear, Earlier, Signal, said_again, sentences_of
 from console.interactions.turns import last_turns, when_said
 from knowledge.conversation import Line, question_of
@@ -237,7 +237,7 @@ def known_of(talk: Interaction, *, this_talk_too: bool) -> list[Statement]:
         .where(
             Interaction.customer_id == talk.customer_id,
             # In a replay nothing is told again: neither it nor what it is made of was before.
-            or_(Interaction.id == talk.id, Interaction.source.is_distinct_from(REPLAY)),
+            or_(Interaction.id == talk.id, IS_NO_REPLAY),
             Interaction.id != talk.recorded_id,
             Utterance.speaker == Speaker.CUSTOMER,
             Utterance.is_whisper.is_(False),

@@ -29,9 +29,9 @@ from console.customers.views import TOPICS
 from console.db import db, utc_now
 from console.interactions.follow_ups import due_for
 from console.interactions.forms import OpenForm, UtteranceForm
-from console.interactions.handling import last_turns
 from console.interactions.models import Channel, Interaction
 from console.interactions.queues import going_on_with, live_of, unread, waiting_for
+from console.interactions.turns import last_turns
 from console.interactions.views import seen_by_its_agent
 from console.web import id_argument, render_page_or_partial, today
 from knowledge.gap_queries import assigned_to

@@ -23,7 +23,7 @@ from console.interactions.blueprint import is_mine, own
 from console.interactions.forms import KeepForm, WrapUpForm
 from console.interactions.models import Channel, Interaction, Speaker, Utterance, WrapUpCode
 from console.interactions.surveys import survey_url
-from console.interactions.turns import last_turns, turns_after
+from console.interactions.turns import last_turns, say, turns_after
 from console.web import render_page_or_partial, today, zone
 from knowledge.embedding import encoder
 from knowledge.models import Article, ArticleLink
@@ -45,7 +45,7 @@ def wrap_up(interaction_id: int) -> ResponseReturnValue:
     try:
         if form.survey.data and interaction.channel is Channel.CHAT:
             words = SURVEY.format(url=survey_url(interaction.id))
-            handling.say(interaction, Speaker.AGENT, words, now=now)
+            say(interaction, Speaker.AGENT, words, now=now)
         handling.wrap_up(interaction, form.wrap_up(), actor_id=current_user.id, now=now)
     except DomainError:
         db.session.rollback()

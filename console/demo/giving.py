@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from console.auth.models import User
 from console.db import db
 from console.demo.days import Days
-from console.demo.live import going_on, occasion
+from console.demo.live import going_on, terms_of
 from console.demo.over_limits import Wishes
 from console.demo.talks import Staff, Talk
-from console.gestures.ledger import NotOffered, OverLimit, Terms, decline, expire_due, fulfil, grant, offer, reverse
+from console.gestures.ledger import NotOffered, OverLimit, decline, expire_due, fulfil, grant, offer, reverse
 from console.gestures.models import GestureVersion, LedgerEntry
 
 THINKING = timedelta(minutes=4)  # from the offer to the customer's answer
@@ -48,14 +48,7 @@ def one(talk: Talk, catalogue: dict[str, GestureVersion], staff: Staff, days: Da
     length = talk.ended_at - talk.started_at
     offered = talk.started_at + length * 0.7
     answered = offered + min(length * 0.15, THINKING)
-    terms = Terms(
-        agent_id=talk.agent.id,
-        customer_id=talk.person.customer.id,
-        gesture_version_id=version.id,
-        occasion=occasion(talk, version),
-        interaction_id=talk.interaction.id,
-        reason=talk.interaction.subject,
-    )
+    terms = terms_of(talk, version, talk.interaction.subject)
     entry = offer(terms, key=f"demo-{talk.interaction.id}-{code}", now=offered)
     settle(entry, outcome, talk.agent, answered, staff, days)
     return 1

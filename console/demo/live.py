@@ -11,6 +11,7 @@ from console.db import db
 from console.demo.talks import Talk
 from console.empowerment.kinds import Occasion
 from console.gestures.models import GestureVersion
+from console.gestures.terms import Terms
 from console.interactions.models import Interaction, InteractionState, WrapUpCode
 
 FAILURES = {
@@ -30,6 +31,17 @@ def put(talk: Talk, state: InteractionState) -> None:
     change = update(Interaction).where(Interaction.id == talk.interaction.id).values(state=state)
     db.session.execute(change, execution_options={"synchronize_session": False})
     db.session.commit()
+
+
+def terms_of(talk: Talk, version: GestureVersion, reason: str) -> Terms:
+    return Terms(
+        agent_id=talk.agent.id,
+        customer_id=talk.person.customer.id,
+        gesture_version_id=version.id,
+        occasion=occasion(talk, version),
+        interaction_id=talk.interaction.id,
+        reason=reason,
+    )
 
 
 def occasion(talk: Talk, version: GestureVersion) -> Occasion:

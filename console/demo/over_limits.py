@@ -11,13 +11,12 @@ from sqlalchemy import select, update
 
 from console.db import db
 from console.demo.days import Days
-from console.demo.live import going_on, occasion
+from console.demo.live import going_on, terms_of
 from console.demo.talks import Staff, Talk
 from console.errors import DomainError
 from console.gestures import approvals, asking, ledger
 from console.gestures.approval_models import ApprovalRequest
 from console.gestures.models import GestureVersion, LedgerEntry
-from console.gestures.terms import Terms
 
 # Days ago, what is asked for, why, and the answer: a reason is a no. Asked in the first conversation since then.
 WISHES = (
@@ -70,14 +69,7 @@ class Wishes:
         version = self.catalogue.get(code)
         if version is None:
             return None
-        terms = Terms(
-            agent_id=talk.agent.id,
-            customer_id=talk.person.customer.id,
-            gesture_version_id=version.id,
-            occasion=occasion(talk, version),
-            interaction_id=talk.interaction.id,
-            reason=reason,
-        )
+        terms = terms_of(talk, version, reason)
         try:
             request = asking.ask(terms, key=str(uuid5(NAMESPACE_URL, f"demo:{talk.interaction.id}")), now=at)
         except DomainError:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased, joinedload
 
 from console.customers.models import Customer
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.interactions.handling import Origin, end_talk, enqueue, say, take
-from console.interactions.models import REPLAY, Interaction, InteractionState, Speaker, Utterance
+from console.interactions.handling import Origin, end_talk, enqueue, take
+from console.interactions.models import IS_NO_REPLAY, REPLAY, Interaction, InteractionState, Speaker, Utterance
+from console.interactions.turns import say
 
 LONGEST_PAUSE = 8.0  # seconds; a longer silence is cut to what saying the next words takes
 SHORTEST_PAUSE = 0.8
@@ -156,7 +157,7 @@ def recordings(source: str = "") -> Select[Interaction]:
         .options(joinedload(Interaction.customer))
         .where(
             whose,
-            or_(Interaction.source.is_(None), Interaction.source != REPLAY),
+            IS_NO_REPLAY,
             Interaction.state == InteractionState.CLOSED,
             number >= FEWEST_TURNS,
         )

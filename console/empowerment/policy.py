@@ -229,19 +229,7 @@ def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interactio
         gestures=Choice(
             tuple(choice["kinds"]), tuple(choice["gestures"]), tuple(choice["without"]), choice["cash_like"]
         ),
-        limits=tuple(
-            Limit(
-                Scope(one["scope"]),
-                Measure(one["measure"]),
-                Window(one["window"]),
-                one["cap"],
-                one["days"],
-                one["overridable"],
-                one.get("reversal_restores"),
-                one.get("warn_at", WARN_AT),
-            )
-            for one in data["limits"]
-        ),
+        limits=tuple(map(read_limit, data["limits"])),
         approval=Approval(
             tuple(approval["roles"]),
             approval["minutes"],
@@ -252,4 +240,18 @@ def read_body(data: Mapping[str, Any], customer: Mapping[str, Field], interactio
         hold_minutes=data["hold_minutes"],
         reason_codes=tuple(data["reason_codes"]),
         note_over_minor=data["note_over_minor"],
+    )
+
+
+def read_limit(data: Mapping[str, Any]) -> Limit:
+    """A limit as `body_json` and requests for more keep it."""
+    return Limit(
+        Scope(data["scope"]),
+        Measure(data["measure"]),
+        Window(data["window"]),
+        data["cap"],
+        data["days"],
+        data.get("overridable", True),
+        data.get("reversal_restores"),
+        data.get("warn_at", WARN_AT),
     )

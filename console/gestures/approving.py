@@ -21,7 +21,7 @@ from console.db import db
 from console.empowerment.deciding import MISSING, Decision, Standing, since
 from console.empowerment.models import PolicyVersion
 from console.empowerment.policies import body_of
-from console.empowerment.policy import Approval, Body, Limit, Measure, Scope
+from console.empowerment.policy import Approval, Body, Limit, Measure, Scope, read_limit
 from console.empowerment.sentences import Names, limit_words
 from console.empowerment.windows import Window, midnight
 from console.errors import DomainError
@@ -274,14 +274,4 @@ def limits_json(decision: Decision) -> list[dict[str, Any]]:
 
 def limits_of(failures: Iterable[dict[str, Any]]) -> frozenset[Limit]:
     """The limits of `limits_json` again; only such that may be exceeded are ever written there."""
-    return frozenset(
-        Limit(
-            Scope(one["scope"]),
-            Measure(one["measure"]),
-            Window(one["window"]),
-            one["cap"],
-            one["days"],
-            reversal_restores=one.get("reversal_restores"),
-        )
-        for one in failures
-    )
+    return frozenset(map(read_limit, failures))

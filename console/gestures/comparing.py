@@ -25,7 +25,7 @@ from console.gestures.following import came_back, ordered_again, orders_of, scor
 from console.gestures.learning_models import Suggestion
 from console.gestures.lots import week_of
 from console.gestures.weights import SHOWN
-from console.interactions.models import REPLAY, Interaction
+from console.interactions.models import IS_NO_REPLAY, Interaction
 
 MOST = 50_000  # lists looked at, the newest
 Key = tuple[str, Any]  # of a row: ("team", 4), ("gesture", 12), ("segment", "Gold ones"), ("occasion", ...)
@@ -134,7 +134,7 @@ def lists(first: datetime, last: datetime) -> Sequence[Any]:
         .join(User, User.id == Suggestion.agent_id)
         .join(Interaction, Interaction.id == Suggestion.interaction_id)
         .where(
-            Interaction.source.is_distinct_from(REPLAY),
+            IS_NO_REPLAY,
             Suggestion.shown_at >= first,
             Suggestion.shown_at < last,
             Suggestion.occasion == Occasion.DELIGHT,
@@ -162,9 +162,7 @@ def known(cases: Sequence[Followed], name: str) -> list[Any]:
 
 
 def talks_between(first: datetime, last: datetime) -> int:
-    talks = select(func.count()).where(
-        Interaction.started_at >= first, Interaction.started_at < last, Interaction.source.is_distinct_from(REPLAY)
-    )
+    talks = select(func.count()).where(Interaction.started_at >= first, Interaction.started_at < last, IS_NO_REPLAY)
     return db.session.scalar(talks) or 0
 
 

@@ -25,7 +25,7 @@ from console.gestures.comparing import ALL, Comparison, hold_out
 from console.gestures.following import came_back, talks_of
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import EntryState, GestureVersion, LedgerEntry
-from console.interactions.models import REPLAY, Interaction
+from console.interactions.models import IS_NO_REPLAY, Interaction
 from console.web import zone
 
 MOST = 100_000  # gestures looked at, the newest of the time chosen
@@ -140,9 +140,7 @@ def given(first: datetime, last: datetime) -> Sequence[Any]:
         .join(GestureVersion, GestureVersion.id == LedgerEntry.gesture_version_id)
         .join(Interaction, Interaction.id == LedgerEntry.interaction_id)
         .outerjoin(Team, Team.id == LedgerEntry.team_id)
-        .where(
-            LedgerEntry.booked_at >= first, LedgerEntry.booked_at < last, Interaction.source.is_distinct_from(REPLAY)
-        )
+        .where(LedgerEntry.booked_at >= first, LedgerEntry.booked_at < last, IS_NO_REPLAY)
         .order_by(LedgerEntry.booked_at.desc())
         .limit(MOST)
     ).all()

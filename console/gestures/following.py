@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from console.customers.models import Order, OrderStatus
 from console.db import db
-from console.interactions.models import REPLAY, Interaction
+from console.interactions.models import IS_NO_REPLAY, Interaction
 
 COMES_BACK = timedelta(days=14)
 BUYS_AGAIN = timedelta(days=30)
@@ -27,7 +27,7 @@ def talks_of(customer: Any, moment: Any, first: datetime, last: datetime) -> Tal
             Interaction.customer_id.in_(select(customer).where(moment >= first, moment < last)),
             Interaction.started_at >= first,
             Interaction.started_at < last + COMES_BACK,
-            Interaction.source.is_distinct_from(REPLAY),
+            IS_NO_REPLAY,
         )
         .order_by(Interaction.started_at)
     )

@@ -23,7 +23,7 @@ from console.gestures.learning_models import Suggestion
 from console.gestures.models import EntryState, Gesture, LedgerEntry
 from console.gestures.situation import Candidate, Suggested
 from console.gestures.weights import LEARNED, NEAR
-from console.interactions.models import REPLAY, Interaction
+from console.interactions.models import IS_NO_REPLAY, Interaction
 from console.money import Money
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def outcomes(now: datetime) -> Iterator[Outcome]:
         .join(Suggestion, Suggestion.id == LedgerEntry.suggestion_id)
         .join(Gesture, Gesture.id == LedgerEntry.gesture_id)
         .join(Interaction, Interaction.id == LedgerEntry.interaction_id)
-        .where(LedgerEntry.booked_at > since, LedgerEntry.state.in_(KNOWN), Interaction.source.is_distinct_from(REPLAY))
+        .where(LedgerEntry.booked_at > since, LedgerEntry.state.in_(KNOWN), IS_NO_REPLAY)
         .order_by(LedgerEntry.id.desc())
         .limit(MOST)
     ).all()

@@ -31,7 +31,7 @@ from console.gestures.models import EntryState, LedgerEntry
 from console.gestures.odds import at_least, discoveries
 from console.gestures.review_models import GestureReview, ReviewKind, ReviewOutcome
 from console.gestures.settings import gesture_settings
-from console.interactions.models import REPLAY, Interaction
+from console.interactions.models import IS_NO_REPLAY, Interaction
 
 LOOKED_BACK = timedelta(days=90)
 MOST = 100_000  # gestures looked at, the newest
@@ -144,7 +144,7 @@ def customers(given: Any, month: str, now: datetime) -> Iterator[Pattern]:
     """A customer who was given something in more of their conversations than is usual."""
     gifts = Counter(row.customer_id for row in given)
     several = [customer for customer, hits in gifts.items() if hits >= SEVERAL]
-    lately = (Interaction.started_at > now - LOOKED_BACK, Interaction.source.is_distinct_from(REPLAY))
+    lately = (Interaction.started_at > now - LOOKED_BACK, IS_NO_REPLAY)
     all_talks = db.session.scalar(select(func.count(Interaction.id)).where(*lately))
     talks: dict[int, int] = {}
     for start in range(0, len(several), 500):

@@ -1,7 +1,7 @@
 """What people do with an interaction: open it, queue it, take it, hand it over, end the talk, wrap it up.
 
 Every move is one UPDATE that names the states it may start from, so that of two people who do the same at once one
-wins; the other gets Stale, which says who was faster. What is said stands in turns.py and is offered here as well.
+wins; the other gets Stale, which says who was faster. What is said stands in turns.py.
 """
 
 from __future__ import annotations
@@ -22,14 +22,7 @@ from console.events import Event, Topic, record_event
 from console.feed import tell
 from console.interactions.live_models import FollowUp, Transfer
 from console.interactions.models import Channel, Interaction, InteractionState, WrapUpCode
-from console.interactions.turns import Outcome as Outcome
-from console.interactions.turns import Report as Report
-from console.interactions.turns import Said as Said
-from console.interactions.turns import Turn as Turn
 from console.interactions.turns import cleaned, say_whisper
-from console.interactions.turns import last_turns as last_turns
-from console.interactions.turns import say as say
-from console.interactions.turns import take_in as take_in
 
 WAITING, LIVE = InteractionState.WAITING, InteractionState.LIVE
 WRAPPING, CLOSED = InteractionState.WRAP_UP, InteractionState.CLOSED
@@ -110,7 +103,9 @@ def open_interaction(
         **named(origin),
     )
     if not inserted(interaction):  # the other half of a double click was first
-        return open_interaction(customer_id, agent_id, channel, now=now, origin=origin, is_guess=is_guess)
+        return open_interaction(
+            customer_id, agent_id, channel, now=now, origin=origin, is_guess=is_guess, order_id=order_id
+        )
     record("interaction.opened", interaction, agent_id, now)
     tell(f"user:{agent_id}", "inbox")
     return interaction
@@ -141,7 +136,16 @@ def enqueue(
         **named(origin),
     )
     if not inserted(interaction):
-        return enqueue(customer_id, team_id, channel, now=now, origin=origin, is_guess=is_guess)
+        return enqueue(
+            customer_id,
+            team_id,
+            channel,
+            now=now,
+            origin=origin,
+            is_guess=is_guess,
+            order_id=order_id,
+            actor_id=actor_id,
+        )
     record("interaction.queued", interaction, actor_id, now)
     tell_queue(team_id)
     return interaction

@@ -148,6 +148,9 @@ class Interaction(Base):
         return int(number) if self.is_replay and number.isdecimal() else 0
 
 
+IS_NO_REPLAY = Interaction.source.is_distinct_from(REPLAY)  # whoever counts conversations asks for it
+
+
 class Utterance(Base):
     """One turn or message.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -52,7 +53,7 @@ class Told:
         return Told(self.id, "", "reload", {})
 
 
-class Source:
+class Source(ABC):
     """A connection of its own, open inside a `with` block; entered again, it goes on where it was."""
 
     def __init__(self, engine: Engine) -> None:
@@ -67,9 +68,9 @@ class Source:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.close()
 
+    @abstractmethod
     def wait(self) -> list[Told]:
         """New rows, in the order of their ids; after a while none."""
-        raise NotImplementedError
 
 
 class SqliteSource(Source):

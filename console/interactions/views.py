@@ -18,10 +18,10 @@ from console.interactions import follow_ups, surveys, transfers  # noqa: F401  t
 from console.interactions.blueprint import bp as bp
 from console.interactions.blueprint import found, is_mine, own
 from console.interactions.forms import OpenForm, UtteranceForm
-from console.interactions.handling import end_talk, open_interaction, resume, say
+from console.interactions.handling import end_talk, open_interaction, resume
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance
 from console.interactions.queues import see
-from console.interactions.turns import PAGE, last_turns, turns_after, turns_before
+from console.interactions.turns import PAGE, last_turns, say, turns_after, turns_before
 from console.web import LARGEST_ID, id_argument, render_page_or_partial, wants_partial
 
 TURNS = 500

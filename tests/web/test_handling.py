@@ -15,11 +15,11 @@ from console.assist.listening import asked_by
 from console.db import db
 from console.errors import DomainError, Stale
 from console.feed import FeedEntry
-from console.interactions import handling, queues
-from console.interactions.handling import Origin, Outcome, Turn, WrapUp
+from console.interactions import handling, queues, turns
+from console.interactions.handling import Origin, WrapUp
 from console.interactions.live_models import Transfer
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance, WrapUpCode
-from console.interactions.turns import LONGEST_TURN, turns_after, turns_before
+from console.interactions.turns import LONGEST_TURN, Outcome, Turn, turns_after, turns_before
 from tests.factories import make_customer, make_interaction, make_team, make_user
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
@@ -40,11 +40,11 @@ def talk(in_app: None) -> Interaction:
 
 def words(talk: Interaction) -> list[str]:
     db.session.flush()
-    return [turn.text for turn in handling.last_turns(talk.id)]
+    return [turn.text for turn in turns.last_turns(talk.id)]
 
 
 def test_turns_stand_where_they_were_said_however_they_arrive(talk: Interaction) -> None:
-    report = handling.take_in(
+    report = turns.take_in(
         talk,
         [
             Turn(C, "and it hums", at(9), "c3"),
@@ -59,9 +59,9 @@ def test_turns_stand_where_they_were_said_however_they_arrive(talk: Interaction)
     assert report.items[3].problem == "Write or paste what was said."
     assert words(talk) == ["My lamp flickers", "Since when?", "and it hums"]
 
-    corrected = handling.say(talk, C, "My lamp flickers at night", now=at(21), external_id="c1", revision=2)
+    corrected = turns.say(talk, C, "My lamp flickers at night", now=at(21), external_id="c1", revision=2)
     assert (corrected.position, corrected.revision) == (1000, 2)
-    earlier = handling.take_in(talk, [Turn(C, "My clamp", at(1), "c1", 1)], at(22)).items[0]
+    earlier = turns.take_in(talk, [Turn(C, "My clamp", at(1), "c1", 1)], at(22)).items[0]
     assert (earlier.outcome, earlier.utterance) == (Outcome.OUTDATED, corrected)
     assert words(talk)[0] == "My lamp flickers at night"
 
@@ -72,40 +72,40 @@ def test_turns_stand_where_they_were_said_however_they_arrive(talk: Interaction)
 
 
 def test_another_systems_clock_may_be_wrong(talk: Interaction) -> None:
-    early = handling.say(talk, C, "long ago", now=at(5), said_at=NOW - timedelta(days=4000))
-    late = handling.say(talk, C, "tomorrow", now=at(5), said_at=at(86_400))
-    before = handling.say(talk, C, "to the robot", now=at(6), said_at=NOW - timedelta(minutes=1))
+    early = turns.say(talk, C, "long ago", now=at(5), said_at=NOW - timedelta(days=4000))
+    late = turns.say(talk, C, "tomorrow", now=at(5), said_at=at(86_400))
+    before = turns.say(talk, C, "to the robot", now=at(6), said_at=NOW - timedelta(minutes=1))
     assert (early.position, late.position, late.said_at) == (-86_400_000, 5_000, at(5))
     assert words(talk) == ["long ago", "to the robot", "tomorrow"]
     assert before.position == -60_000
 
 
 def test_words_are_cleaned_and_what_is_too_long_is_refused(talk: Interaction) -> None:
-    said = handling.say(talk, C, "\0 <b>Hi</b>\r\n\x1b[31mred\ud800\u202e there \x07", now=NOW)
+    said = turns.say(talk, C, "\0 <b>Hi</b>\r\n\x1b[31mred\ud800\u202e there \x07", now=NOW)
     assert said.text == "<b>Hi</b>\n[31mred there"
     with pytest.raises(DomainError, match=f"at most {LONGEST_TURN:,} characters; this has 1,000,000"):
-        handling.say(talk, C, "x" * 1_000_000, now=NOW)
+        turns.say(talk, C, "x" * 1_000_000, now=NOW)
     with pytest.raises(DomainError, match="Write or paste"):
-        handling.say(talk, C, " \0\x08 ", now=NOW)
+        turns.say(talk, C, " \0\x08 ", now=NOW)
     with pytest.raises(DomainError, match="external id"):
-        handling.say(talk, C, "hello", now=NOW, external_id="x" * 121)
+        turns.say(talk, C, "hello", now=NOW, external_id="x" * 121)
     with pytest.raises(DomainError, match="at most 1,000 turns"):
-        handling.take_in(talk, [Turn(C, "x")] * 1001, NOW)
+        turns.take_in(talk, [Turn(C, "x")] * 1001, NOW)
     assert words(talk) == [said.text]
 
 
 def test_ten_thousand_turns_are_paged_by_their_place(talk: Interaction) -> None:
     for batch in range(10):
-        turns = [Turn(C if n % 2 else A, f"turn {batch * 1000 + n}", at(batch * 1000 + n)) for n in range(1000)]
-        handling.take_in(talk, turns, at(20_000))
-    page = handling.last_turns(talk.id)
+        thousand = [Turn(C if n % 2 else A, f"turn {batch * 1000 + n}", at(batch * 1000 + n)) for n in range(1000)]
+        turns.take_in(talk, thousand, at(20_000))
+    page = turns.last_turns(talk.id)
     seen = [turn.text for turn in page]
     for _ in range(3):
         page = turns_before(talk.id, (page[0].position, page[0].id))
         seen = [turn.text for turn in page] + seen
     assert seen == [f"turn {n}" for n in range(9760, 10_000)]
     first_id = page[0].id
-    late = handling.say(talk, C, "late", now=at(20_001), said_at=at(0.5))
+    late = turns.say(talk, C, "late", now=at(20_001), said_at=at(0.5))
     assert [turn.id for turn in turns_after(talk.id, late.id - 1, [first_id])] == [first_id, late.id]
 
 
@@ -115,7 +115,7 @@ MOVES: dict[str, tuple[Callable[[Interaction, int], object], set[str], str]] = {
     "end": (lambda talk, me: handling.end_talk(talk, actor_id=me, now=NOW), {"waiting", "live"}, ""),
     "resume": (lambda talk, me: handling.resume(talk, me, now=NOW), {"wrap_up"}, "live"),
     "wrap up": (lambda talk, me: handling.wrap_up(talk, HOW, actor_id=me, now=NOW), {"live", "wrap_up"}, "closed"),
-    "say": (lambda talk, me: handling.say(talk, C, "hello", now=NOW), {"waiting", "live", "wrap_up"}, "same"),
+    "say": (lambda talk, me: turns.say(talk, C, "hello", now=NOW), {"waiting", "live", "wrap_up"}, "same"),
 }
 
 
@@ -141,13 +141,13 @@ def test_only_legal_moves_are_made(in_app: None, move: str) -> None:
 def test_a_hand_over_whispers_to_colleagues_alone(talk: Interaction) -> None:
     session = db.session()
     team, dana = make_team(session, "Studio"), make_user(session, "sales", team=make_team(session, "Studio"))
-    handling.say(talk, C, "I want a bigger table", now=at(1))
+    turns.say(talk, C, "I want a bigger table", now=at(1))
     transfer = handling.hand_over(
         talk, talk.agent_id or 0, to_team_id=team.id, note="She is\0 cross, be kind", now=at(2)
     )
-    turns = handling.last_turns(talk.id)
-    assert [(turn.text, turn.is_whisper) for turn in turns][1] == ("She is cross, be kind", True)
-    assert asked_by(turns) == "I want a bigger table"
+    last = turns.last_turns(talk.id)
+    assert [(turn.text, turn.is_whisper) for turn in last][1] == ("She is cross, be kind", True)
+    assert asked_by(last) == "I want a bigger table"
 
     [waiting] = queues.waiting_for(dana)
     assert (waiting.interaction.id, waiting.note, waiting.team) == (talk.id, "She is cross, be kind", "Studio")
@@ -162,12 +162,12 @@ def test_a_hand_over_whispers_to_colleagues_alone(talk: Interaction) -> None:
 def test_what_the_customer_says_meanwhile_is_unread_until_it_is_seen(talk: Interaction) -> None:
     assert queues.unread([talk]) == {}
     for second in (1, 2, 3):
-        handling.say(talk, C, "Hello?", now=at(second))
-    handling.say(talk, A, "One moment", now=at(4))
+        turns.say(talk, C, "Hello?", now=at(second))
+    turns.say(talk, A, "One moment", now=at(4))
     assert queues.unread([talk]) == {talk.id: 3}
     assert queues.see(talk, now=at(5))
     assert not queues.see(talk, now=at(6))
-    handling.say(talk, C, "late, from before", now=at(7), said_at=at(2))
+    turns.say(talk, C, "late, from before", now=at(7), said_at=at(2))
     assert queues.unread([talk]) == {talk.id: 1}
 
 
