@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import pytest
@@ -18,6 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from console.app import create_app
 from console.auth.models import User
@@ -35,6 +37,21 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="plusone-tests-")
         Path(os.environ[RUN_FOLDER]).chmod(0o755)
         config.add_cleanup(remove_run_folder)
+
+
+class Together(LoadScopeScheduling):
+    """Tests that share something dear, a server with a browser or a whole demo shop, go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/browser/"):
+            return "browser"
+        if nodeid.startswith("tests/web/test_demo.py") and "[" in nodeid:
+            return "demo " + nodeid.partition("[")[2]
+        return nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 def remove_run_folder() -> None:

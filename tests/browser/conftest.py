@@ -27,7 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one server, one demo shop
             item.add_marker(pytest.mark.browser)
             if CHROMIUM is None:
                 item.add_marker(SKIP)
