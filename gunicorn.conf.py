@@ -6,6 +6,8 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 # Before numpy is there. A product that waits for a second thread waits longest when the machine is busy.
@@ -19,6 +21,9 @@ from console.db import db, utc_now
 from console.gestures.outbox import deliver_due
 from knowledge.embedding import encoder
 from knowledge.index import index_for
+from notes.findings.proposing import look_through
+from notes.promises.tending import tend
+from notes.searching.embedding import keep_reading
 
 settings = Settings.from_environment()
 
@@ -27,6 +32,8 @@ workers = settings.WORKERS
 threads = settings.THREADS
 worker_connections = settings.THREADS + 1000  # those beyond the threads are kept alive
 worker_class = "gthread"
+limit_request_line = 8190  # the most there is; what is longer ends in a bare page of gunicorn's, see longest.js
+limit_request_field_size = 10_000  # such an address comes back as HX-Current-URL
 timeout = 60
 graceful_timeout = 15
 max_requests = 20_000
@@ -50,24 +57,32 @@ def post_worker_init(worker: Any) -> None:
     # A stopping worker waits for its requests: open streams end as soon as it begins to, whatever the reason.
     worker.wsgi.extensions["live"].is_stopping = lambda: not worker.alive
     threading.Thread(target=prepare, args=[worker.wsgi], name="knowledge-index", daemon=True).start()
+    regularly(worker.wsgi, "promises", tend)
+    regularly(worker.wsgi, "findings", look_through)
+    threading.Thread(target=keep_reading, args=[worker.wsgi], name="notes-reading", daemon=True).start()
     if settings.FULFILMENT_WEBHOOK_URL:
-        threading.Thread(target=deliver, args=[worker.wsgi], name="fulfilment", daemon=True).start()
+        regularly(worker.wsgi, "fulfilment", deliver_due)
 
 
 EVERY = 30  # seconds
 
 
-def deliver(app: Any) -> None:
-    """What another system has to do is told to it from here, beside the requests."""
-    while True:
-        time.sleep(EVERY)
-        with app.app_context():
-            try:
-                deliver_due(utc_now())
-            except SQLAlchemyError:
-                app.logger.exception("gestures could not be delivered; they are tried again")
-            finally:
-                db.session.remove()
+def regularly(app: Any, name: str, work: Callable[[datetime], object]) -> None:
+    """Do it every half minute beside the requests, in every worker: each piece of work is done by one of them."""
+
+    def run() -> None:
+        while True:
+            time.sleep(EVERY)
+            with app.app_context():
+                try:
+                    work(utc_now())
+                except SQLAlchemyError:
+                    db.session.rollback()
+                    app.logger.exception("%s could not be looked after; it is tried again", name)
+                finally:
+                    db.session.remove()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def prepare(app: Any) -> None:

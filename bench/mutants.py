@@ -22,7 +22,7 @@ LEFT_OUT = (".git", ".venv", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pyte
 PROPERTY, WINDOWS = "tests/property/test_ledger.py", "tests/unit/test_windows.py"
 LEDGER, DECIDING = "tests/web/test_gestures_ledger.py", "tests/unit/test_deciding.py"
 SEALING, CONDITIONS = "tests/web/test_gestures_sealing.py", "tests/web/test_gestures_conditions.py"
-POLICIES = "tests/web/test_policies.py"
+POLICIES, HONOURING = "tests/web/test_policies.py", "tests/web/test_honouring.py"
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,13 @@ MUTANTS = (
         "            Simulation.body_hash == version.body_hash,\n",
         "",
         (POLICIES + "::test_what_changed_after_the_simulation_has_to_be_tried_again",),
+    ),
+    Mutant(
+        "a promise that was paused is kept twice",
+        GESTURES + "approvals.py",
+        'key = f"approval:{request.id}" if honours is None else f"honours:{honours}"',
+        'key = f"approval:{request.id}"',
+        (HONOURING,),
     ),
 )
 

@@ -20,6 +20,18 @@ import knowledge.report_views
 import knowledge.threshold_views
 import knowledge.upkeep_views
 import knowledge.views
+import notes.beside.template_views
+import notes.beside.views
+import notes.capture_views
+import notes.cards.packing_views
+import notes.cards.views
+import notes.findings.example_views
+import notes.findings.views
+import notes.mail.views
+import notes.promises.away_views
+import notes.promises.calendar_views
+import notes.promises.views
+import notes.searching.views
 import notes.views
 from console import cli
 from console.api import endpoints as api
@@ -110,6 +122,18 @@ DOMAINS = (
     knowledge.upkeep_views,
     knowledge.ingestion_views,
     notes.views,
+    notes.findings.views,
+    notes.findings.example_views,
+    notes.searching.views,
+    notes.promises.views,
+    notes.promises.away_views,
+    notes.promises.calendar_views,
+    notes.beside.views,
+    notes.mail.views,
+    notes.capture_views,
+    notes.beside.template_views,
+    notes.cards.views,
+    notes.cards.packing_views,
     audit,
     api,
     api_pages,

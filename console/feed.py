@@ -22,7 +22,7 @@ class FeedEntry(Base):
     __table_args__ = (Index(None, "topic", "id"), Index(None, "at"))
 
     at: Mapped[datetime]
-    topic: Mapped[str] = mapped_column(String(40))  # "interaction:12", "customer:7", "user:3", "team:2"
+    topic: Mapped[str] = mapped_column(String(40))  # "interaction:12", "customer:7", "user:3", "team:2", "cards"
     kind: Mapped[str] = mapped_column(String(40))  # "utterances", "state", "suggestions", "presence", "approval" …
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)  # ids and numbers
 

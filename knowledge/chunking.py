@@ -21,9 +21,11 @@ PARSER = MarkdownIt("commonmark").enable("table")
 # A word; one character each in scripts that write no spaces.
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 SENTENCE_END = re.compile(r"[.!?…]+[\"”’')\]]*\s+|[。！？]+|\n+")
-# No sentence ends after these, nor after a list's number or an initial.
+# No sentence ends after these, nor after a list's number or an initial; it may after an hour.
 ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"“])(?:e\.g|i\.e|mr|mrs|ms|dr|vs|no|nr|ca|approx|incl|[a-z]|\d{1,2})\.$", re.IGNORECASE
+    r"(?:^|[\s(\"“])(?:e\.g|i\.e|mr|mrs|ms|dr|vs|no|nr|ca|approx|incl|[a-z]"
+    r"|(?<!\bat )(?<!\bby )(?<!\bafter )(?<!\bbefore )(?<!\buntil )\d{1,2})\.$",
+    re.IGNORECASE,
 )
 
 

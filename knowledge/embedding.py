@@ -122,6 +122,10 @@ class Encoder:
             )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
+    def encode_briefly(self, texts: Sequence[str]) -> Vectors:
+        """As `encode`, but read as questions are: faster, and no second model in memory. For short texts."""
+        return self._exported.encode(texts, rounded=True) if self._exported else self.encode(texts)
+
     def encode_question(self, text: str) -> Vectors:
         """The unit vector, of shape (dimensions,), of a question; recent ones are remembered. Only when `ready()`."""
         text = text[:LONGEST_QUESTION]

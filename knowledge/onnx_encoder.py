@@ -60,12 +60,13 @@ class Exported:
         """Whether the model's dictionary holds the word whole."""
         return self._tokenizer.token_to_id(word) is not None
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of shape (len(texts), dimensions), the same as torch's."""
+    def encode(self, texts: Sequence[str], *, rounded: bool = False) -> Vectors:
+        """Unit vectors of shape (len(texts), dimensions), the same as torch's; `rounded`: as questions are read."""
+        model = self._questions if rounded else self._passages
         read = self._tokenizer.encode_batch([text.strip() for text in texts])
         order = sorted(range(len(read)), key=lambda place: len(read[place].ids))  # a batch is as slow as its longest
         parts = [
-            self._run(self._passages, [read[place] for place in order[start : start + BATCH]])
+            self._run(model, [read[place] for place in order[start : start + BATCH]])
             for start in range(0, len(order), BATCH)
         ]
         if not parts:

@@ -66,7 +66,7 @@ def search() -> ResponseReturnValue:
         "knowledge/search.html",
         "knowledge/_results.html",
         question=question,
-        too_long=len(request.args.get("q", "")) > LONGEST,
+        too_long=len(request.args.get("q", "")) > LONGEST or "cut" in request.args,
         filters=filters,
         answer=answer,
         asked=WrittenQuestion() if anyway else written_down(answer, found, AskedIn.SEARCH, place, filters),

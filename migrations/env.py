@@ -23,11 +23,16 @@ import console.gestures.review_models
 import console.interactions.live_models
 import console.interactions.models
 import knowledge.models
+import notes.beside.models
+import notes.cards.models
+import notes.findings.models
 import notes.models
+import notes.promises.away_models
+import notes.searching.models
 from console.db import Base, UtcDateTime, db
 
 # Search tables and triggers are written by hand in their own migrations.
-BY_HAND = ("passages_fts", "sqlite_stat1")
+BY_HAND = ("passages_fts", "remembered_fts", "sqlite_stat1")
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -23,11 +24,13 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Sto
 
 from console.db import utc_now
 from console.web import LARGEST_ID, today, zone
+from notes.findings.sensitive import Remark
 from notes.models import Note, NoteKind
 from notes.screening import fault_in_note, fault_in_promise, tidy
 from notes.writing import Draft
 
 FURTHEST = timedelta(days=5 * 366)
+LONGEST_WAIT = timedelta(days=30)  # of a note on a device without a connection
 END_OF_DAY = time(23, 59)
 PERIODS = {"30": "30 days", "90": "90 days", "365": "A year", "": "Any time"}
 
@@ -82,6 +85,7 @@ def due_moment(day: date, clock: time | None) -> datetime:
     return datetime.combine(day, clock or END_OF_DAY, zone())
 
 
+AMONG = {"notes": "Notes", "said": "What was said", "likes": "Likes and refusals", "all": "All of these"}
 WHOSE = {"mine": "Mine", "team": "My team's", "all": "Everybody's"}
 NOT_LISTED = "Choose from the list."
 KINDS = {kind.value: kind.label for kind in NoteKind}
@@ -95,6 +99,8 @@ class NoteForm(FlaskForm):
     kind = SelectField("Kind", choices=KINDS, default="call", invalid_choice_message=NO_SUCH_KIND, id="note-kind")
     quotable = BooleanField("May be quoted to the customer", id="note-quotable")
     follow_up_on = DayField("Follow up on", [Optional(), sensible, still_to_come], id="note-follow-up-on")
+    anyway = HiddenField(id="note-anyway")  # what was pointed out, when it shall be stored all the same
+    remarks: Sequence[Remark] = ()  # what is pointed out before it is stored
 
     def draft(self) -> Draft:
         """The note as it was sent; only after the form was found valid."""
@@ -132,6 +138,26 @@ class NewNoteForm(NoteForm, PromiseFields):
     """A note from the workspace or from the phone, with a promise if one was made."""
 
     pinned = BooleanField("Pin", id="note-pinned")
+    client_key = HiddenField(default=lambda: str(uuid4()), id="note-client-key")
+    written_at = HiddenField(id="note-written-at")  # by a device that had no connection then
+
+    def key_about(self, customer_id: int) -> str | None:
+        """The same for the same words about the same customer, sent again; None when the device made no proper key.
+
+        Other words are another note: a page that the browser shows again still has its old key.
+        """
+        try:
+            return str(uuid5(UUID(self.client_key.data), f"{customer_id} {self.body.data}"))
+        except ValueError:
+            return None
+
+    def moment_written(self, now: datetime) -> datetime:
+        """When the device says it was written, if that may be; otherwise now."""
+        try:
+            moment = datetime.fromisoformat(self.written_at.data or "")
+        except ValueError:
+            return now
+        return moment if moment.tzinfo and now - LONGEST_WAIT <= moment <= now else now
 
 
 def required_promise(text: str) -> str | None:
@@ -173,7 +199,8 @@ class FilterForm(FlaskForm):
     class Meta:
         csrf = False
 
-    q = SearchField("Words in the note", [Length(max=100, message="Look for at most 100 characters.")], filters=[tidy])
+    q = SearchField("What it is about", [Length(max=100, message="Look for at most 100 characters.")], filters=[tidy])
+    among = SelectField("Look in", choices=AMONG, default="notes", invalid_choice_message=NOT_LISTED)
     whose = SelectField("Whose", choices=WHOSE, invalid_choice_message=NOT_LISTED)
     author = IntegerField("Written by", [Optional(), SOMEBODY])
     customer_id = IntegerField("Customer", [Optional(), SOMEBODY])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from console.auth.models import User
 from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer
-from console.db import Base, enum_column, utc_now
+from console.db import Base, BigKey, enum_column, utc_now
 
 
 class NoteKind(StrEnum):
@@ -19,11 +20,12 @@ class NoteKind(StrEnum):
     VISIT = "visit"
     PREFERENCE = "preference"
     FOLLOW_UP = "follow_up"
+    EMAIL = "email"  # it came by mail
     OTHER = "other"
 
     @property
     def label(self) -> str:
-        return self.value.replace("_", " ").capitalize()
+        return "E-mail" if self is NoteKind.EMAIL else self.value.replace("_", " ").capitalize()
 
 
 class Note(Base):
@@ -32,6 +34,7 @@ class Note(Base):
     __tablename__ = "notes"
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
+        Index(None, "author_id", "client_key", unique=True),
         Index(None, "customer_id", "written_at"),
         Index(None, "author_id", "written_at"),
         Index(None, "written_at", "id"),  # everybody's notes, newest first
@@ -58,6 +61,8 @@ class Note(Base):
     follow_up_on: Mapped[date | None]
     written_at: Mapped[datetime] = mapped_column(default=utc_now)
     version: Mapped[int] = mapped_column(default=1)  # optimistic lock; grows with each amendment
+    client_key: Mapped[str | None] = mapped_column(String(40))  # the writer's device made it: sent twice, kept once
+    is_repeat = False  # on this object alone: it was sent before, nothing more follows from it
 
     author: Mapped[User | None] = relationship(lazy="raise")
     customer: Mapped[Customer] = relationship(lazy="raise")
@@ -92,6 +97,9 @@ class NoteRevision(Base):
     replaced_by: Mapped[User | None] = relationship(lazy="raise")
 
 
+REOPENED_WITHIN = timedelta(days=1)
+
+
 class PromiseState(StrEnum):
     OPEN = "open"
     KEPT = "kept"
@@ -111,6 +119,13 @@ class Promise(Base):
         Index(None, "customer_id", "state"),
         Index(None, "owner_id", "state", "due_at"),
         Index(None, "state", "due_at"),  # everybody's broken ones, oldest first
+        # Few are with somebody who stands in; found without looking through all.
+        Index(
+            "ix_promises_handed_from",
+            "handed_from_id",
+            sqlite_where=text("handed_from_id IS NOT NULL"),
+            postgresql_where=text("handed_from_id IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
@@ -121,9 +136,32 @@ class Promise(Base):
     state: Mapped[PromiseState] = mapped_column(enum_column(PromiseState), default=PromiseState.OPEN)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     settled_at: Mapped[datetime | None]
+    # For whom the owner stands in, and since when: it goes back to them. None while it is the owner's own.
+    handed_from_id: Mapped[int | None] = mapped_column(BigKey)
+    handed_at: Mapped[datetime | None]
 
     owner: Mapped[User | None] = relationship(lazy="raise")
+    handed_from: Mapped[User | None] = relationship(
+        lazy="raise", primaryjoin="foreign(Promise.handed_from_id) == User.id", viewonly=True
+    )
     customer: Mapped[Customer] = relationship(lazy="raise")
+
+    # What the last change of its date recorded, when a query asks for it (see promises.queries.told).
+    last_move: Mapped[dict[str, Any] | None] = query_expression()
+
+    @property
+    def giver_id(self) -> int | None:
+        """Whose promise it is, though somebody may stand in for them."""
+        return self.handed_from_id or self.owner_id
+
+    @property
+    def moved_from(self) -> datetime | None:
+        """When it was due before its date was changed."""
+        return datetime.fromisoformat(self.last_move["was_due_at"]) if self.last_move else None
+
+    def may_be_reopened(self, now: datetime) -> bool:
+        """It was settled a short while ago: later on a new promise says more."""
+        return self.state.is_settled and self.settled_at is not None and now - self.settled_at < REOPENED_WITHIN
 
     def is_broken(self, now: datetime) -> bool:
         return self.state is PromiseState.BROKEN or (self.state is PromiseState.OPEN and self.due_at < now)

@@ -1,4 +1,4 @@
-"""Named questions about notes and promises."""
+"""Named questions about notes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from sqlalchemy.orm import joinedload
 from console.auth.models import User
 from console.customers.models import Customer
 from console.customers.timeline import Cursor
-from notes.models import Note, NoteKind, NoteRevision, Promise, PromiseState
+from notes.models import Note, NoteKind, NoteRevision
 
 PAGE = 30
 REVISIONS_SHOWN = 20
-OPEN = (PromiseState.OPEN, PromiseState.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -30,19 +29,11 @@ class Filters:
     quotable: bool = False
     due_by: date | None = None  # follow-up on or before that day
     since: datetime | None = None
-    text: str = ""
-
-    @property
-    def may_look_for_words(self) -> bool:
-        """Words are compared note by note, so only among one customer's, or one author's in a time."""
-        return self.customer_id is not None or (self.author_id is not None and self.since is not None)
 
 
 def matching(filters: Filters, before: Cursor | None = None) -> Select[Note]:
-    """Notes newest first, each with its author and customer. Raises ValueError for an unbounded search for words."""
+    """Notes newest first, each with its author and customer."""
     query = select(Note).options(joinedload(Note.author), joinedload(Note.customer)).order_by(*NEWEST)
-    if filters.text and not filters.may_look_for_words:
-        raise ValueError("words are looked for among one customer's notes, or one author's since a day")
     if filters.customer_id is not None:
         query = query.where(Note.customer_id == filters.customer_id)
     if filters.author_id is not None:
@@ -59,8 +50,6 @@ def matching(filters: Filters, before: Cursor | None = None) -> Select[Note]:
         query = query.where(Note.follow_up_on <= filters.due_by)
     if filters.since is not None:
         query = query.where(Note.written_at >= filters.since)
-    if filters.text:
-        query = query.where(Note.body.icontains(filters.text, autoescape=True))
     if before is not None:
         query = query.where(tuple_(Note.written_at, Note.id) < (before.at, before.id))
     return query
@@ -92,35 +81,6 @@ def revisions_of(note_id: int) -> Select[NoteRevision]:
         .options(joinedload(NoteRevision.replaced_by))
         .order_by(NoteRevision.version.desc())
         .limit(REVISIONS_SHOWN)
-    )
-
-
-def promises_of_note(note_id: int) -> Select[Promise]:
-    return (
-        select(Promise)
-        .where(Promise.note_id == note_id)
-        .options(joinedload(Promise.owner))
-        .order_by(Promise.due_at, Promise.id)
-    )
-
-
-def open_promises(customer_id: int) -> Select[Promise]:
-    """What a customer still waits for, due first, each with its owner. The broken ones are among them."""
-    return (
-        select(Promise)
-        .where(Promise.customer_id == customer_id, Promise.state.in_(OPEN))
-        .options(joinedload(Promise.owner))
-        .order_by(Promise.due_at, Promise.id)
-    )
-
-
-def promises_owned_by(owner_id: int) -> Select[Promise]:
-    """What somebody still has to do, due first, each with its customer. The caller limits it."""
-    return (
-        select(Promise)
-        .where(Promise.owner_id == owner_id, Promise.state.in_(OPEN))
-        .options(joinedload(Promise.customer))
-        .order_by(Promise.due_at, Promise.id)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import url_for
 from sqlalchemy import select
 
@@ -15,6 +17,12 @@ from notes.models import Note, Promise, PromiseState
 
 EXCERPT = 220  # characters
 PROMISE_ENDS = {"promise.kept": "Promise kept", "promise.released": "Promise released"}
+PROMISE_TURNS = {  # icon, title
+    "promise.broken": ("triangle-alert", "Promise broken"),
+    "promise.moved": ("calendar-clock", "Promise moved"),
+    "promise.reopened": ("undo-2", "Promise open again"),
+    "promise.handed_over": ("users", "Promise handed over"),
+}
 OWNER = select(User.name).where(User.id == Promise.owner_id).correlate(Promise).scalar_subquery()
 
 
@@ -35,24 +43,32 @@ def note_line(event: Event, note: Note) -> Line | None:
 
 
 @describes(Promise, OWNER)
-def promise_line(event: Event, promise: Promise, owner: str | None) -> Line:
+def promise_line(event: Event, promise: Promise, owner: str | None) -> Line | None:
     if event.kind in PROMISE_ENDS:
         late = event.kind == "promise.kept" and event.data.get("late")
         title = PROMISE_ENDS[event.kind] + (" late" if late else "")
         return Line("calendar-check", title, promise.text, tone="promise" if late else "good")
-    detail = f"by {due_words(promise)}"
+    if event.kind in PROMISE_TURNS:
+        icon, title = PROMISE_TURNS[event.kind]
+        if event.kind == "promise.moved":
+            was, new = (datetime.fromisoformat(event.data[key]) for key in ("was_due_at", "due_at"))
+            title += f" from {day(was)} to {day(new)}"
+        return Line(icon, title, promise.text, tone="broken" if event.kind == "promise.broken" else "promise")
+    if event.kind != "promise.made":
+        return None
+    detail = f"by {due_words(promise.due_at)}"
     if owner and promise.owner_id != event.actor_id:
         detail += f", {owner}"
-    if promise.is_broken(utc_now()):
+    if promise.state is PromiseState.OPEN and promise.is_broken(utc_now()):  # nobody's job has noticed yet
         return Line("triangle-alert", f"Promise broken: {promise.text}", detail, tone="broken")
-    settled = promise.state is not PromiseState.OPEN
+    settled = promise.state.is_settled
     return Line("calendar-clock", f"Promised: {promise.text}", detail, tone="good" if settled else "promise")
 
 
-def due_words(promise: Promise) -> str:
+def due_words(due_at: datetime) -> str:
     """24 Nov, or 24 Nov 17:30 when it is due at a time."""
-    time = clock(promise.due_at)
-    return day(promise.due_at) if time == f"{END_OF_DAY:%H:%M}" else f"{day(promise.due_at)} {time}"
+    time = clock(due_at)
+    return day(due_at) if time == f"{END_OF_DAY:%H:%M}" else f"{day(due_at)} {time}"
 
 
 def excerpt(body: str) -> str:

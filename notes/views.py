@@ -1,4 +1,4 @@
-"""Notes and promises on screen: the list, the phone's page, the note box, one note with its history."""
+"""Notes on screen: the list, the phone's page, the note box, one note with its history."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
 
 import notes.timeline  # noqa: F401 - says how notes read on the timeline
 from console.auth.permissions import Permission, may, requires
 from console.customers.models import Customer
-from console.customers.searching import Hit, find
-from console.customers.timeline import Cursor
+from console.customers.timeline import Cursor, cursor_from
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
 from console.interactions.handling import live_with
-from console.web import LARGEST_ID, render_page_or_partial, wants_partial
+from console.web import LARGEST_ID, render_page_or_partial, today, wants_partial
 from notes import queries
+from notes.beside.attachments import of_note
+from notes.beside.mentions import people_named, see
+from notes.beside.views import follow, remarks
 from notes.comparing import compare
-from notes.forms import AmendmentForm, FilterForm, NewNoteForm, PromiseForm
-from notes.listing import filters_from, page_of, writers
-from notes.models import Note, Promise
-from notes.writing import (
-    amend_note,
-    follow_up_done,
-    keep_promise,
-    make_promise,
-    pin_note,
-    release_promise,
-    write_note,
-)
+from notes.findings.pointing_out import points_out
+from notes.forms import AmendmentForm, FilterForm, NewNoteForm
+from notes.listing import filters_from, page_of, where_from, writers
+from notes.models import Note
+from notes.promises.promising import make_promise
+from notes.promises.queries import promises_of_note
+from notes.searching.searching import Answer, find
+from notes.searching.views import link_to
+from notes.writing import amend_note, follow_up_again, follow_up_done, pin_note, write_note
 
 bp = Blueprint("notes", __name__)
 
+AT_HOME = 8
 SAVED = "noteSaved"  # the timeline and the promises listen for it
 
 
@@ -47,11 +46,16 @@ def index() -> ResponseReturnValue:
     status = 200
     entries: list[Note] = []
     older: Cursor | None = None
-    if form.validate() and (filters := filters_from(form, current_user)):
-        entries, older = page_of(filters, cursor_from(request.args.get("before")))
-    else:
+    answer: Answer | None = None
+    if not form.validate():
         status = 422
-    context = {"entries": entries, "older_url": older_url(older), "form": form}
+    elif not form.q.data:
+        entries, older = page_of(filters_from(form, current_user), cursor_from(request.args.get("before")))
+    elif where := where_from(form, current_user):
+        answer = find(form.q.data, where, now=utc_now())
+    else:
+        status = 403
+    context = {"entries": entries, "older_url": older_url(older), "form": form, "answer": answer, "link": link_to}
     if wants_partial() and "before" in request.args:
         return make_response(render_template("notes/_rows.html", **context), status)
     people = writers(form.author.data if status == 200 else None)
@@ -59,53 +63,6 @@ def index() -> ResponseReturnValue:
     return render_page_or_partial(
         "notes/index.html", "notes/_list.html", status, people=people, customer=customer, **context
     )
-
-
-@bp.get("/notes/new")
-@requires(Permission.WRITE_NOTE)
-def capture() -> ResponseReturnValue:
-    """The phone's page: choose the customer, then write."""
-    if customer_id := request.args.get("customer_id", type=int):
-        return show_capture(customer_or_404(customer_id), NewNoteForm(formdata=None))
-    words = request.args.get("q", "").strip()[:100]
-    context: dict[str, Any] = {"words": words, "hits": found(words)}
-    if wants_partial():
-        return render_page_or_partial("notes/choose.html", "notes/_hits.html", **context)
-    recent = db.session.scalars(queries.recent_customers(current_user.id, utc_now())).all()
-    return render_page_or_partial("notes/choose.html", "notes/_hits.html", recent=recent, **context)
-
-
-def found(words: str) -> list[tuple[Customer, Hit]]:
-    hits = find(words) if words else []
-    rows = select(Customer).where(Customer.id.in_([hit.customer_id for hit in hits]))
-    customers = {customer.id: customer for customer in db.session.scalars(rows)} if hits else {}
-    return [(customers[hit.customer_id], hit) for hit in hits if hit.customer_id in customers]
-
-
-@bp.post("/notes/new")
-@requires(Permission.WRITE_NOTE)
-def save_capture() -> ResponseReturnValue:
-    customer_id = request.form.get("customer_id", type=int)
-    form = NewNoteForm()
-    if not customer_id:
-        return ask_whom(form, request.form.get("about", "").strip()[:100])
-    customer = customer_or_404(customer_id)
-    if saved(customer, form):
-        flash(f"Saved to {customer.name}.", "good")
-        return redirect(url_for(".capture"), code=303)
-    return show_capture(customer, form, 422)
-
-
-def ask_whom(form: NewNoteForm, words: str) -> Response:
-    """The note as it was typed, and the question that is open; `words` are what was answered to it."""
-    form.validate()
-    form.form_errors.append("Say whom the note is about; it is not saved yet.")
-    return make_response(render_template("notes/capture.html", form=form, words=words, hits=found(words)), 422)
-
-
-def show_capture(customer: Customer, form: NewNoteForm, status: int = 200) -> Response:
-    earlier = db.session.scalars(queries.for_customer(customer.id).limit(3)).all()
-    return make_response(render_template("notes/capture.html", customer=customer, form=form, earlier=earlier), status)
 
 
 @bp.get("/customers/<int:customer_id>/notes/new")
@@ -123,14 +80,14 @@ def create(customer_id: int) -> ResponseReturnValue:
     if (note := saved(customer, form)) is None:
         return show_composer(customer, form, 422)
     if wants_partial():
-        return told(show_composer(customer, NewNoteForm(formdata=None)), "Note saved", note_id=note.id)
+        return told(show_composer(customer, NewNoteForm(formdata=None), saved=True), "Note saved", note_id=note.id)
     flash("Note saved.", "good")
     return redirect(url_for("assist.workspace", customer_id=customer.id), code=303)
 
 
 def saved(customer: Customer, form: NewNoteForm) -> Note | None:
     """The note, and its promise, as the form has them; None when the form is not well filled in."""
-    if not form.validate_on_submit():
+    if not form.validate_on_submit() or points_out(form, f"{form.body.data}\n{form.promise_text.data}"):
         return None
     now = utc_now()
     interaction = live_with(customer.id, current_user.id)
@@ -140,33 +97,54 @@ def saved(customer: Customer, form: NewNoteForm) -> Note | None:
         form.draft(),
         pinned=form.pinned.data,
         interaction_id=interaction.id if interaction else None,
+        client_key=form.key_about(customer.id),
+        written_at=form.moment_written(now),
         now=now,
     )
+    if note.is_repeat:
+        return note
     if form.promise_text.data:
         make_promise(customer.id, current_user.id, form.promise_text.data, form.due_at(), note_id=note.id, now=now)
+    try:
+        follow(note)
+    except DomainError as refusal:
+        db.session.rollback()
+        form.body.errors = [str(refusal)]
+        return None
     db.session.commit()
     return note
 
 
-def show_composer(customer: Customer, form: NewNoteForm, status: int = 200) -> Response:
-    return render_page_or_partial("notes/composer.html", "notes/_composer.html", status, customer=customer, form=form)
+def show_composer(customer: Customer, form: NewNoteForm, status: int = 200, *, saved: bool = False) -> Response:
+    given: dict[str, Any] = {"customer": customer, "form": form, "saved": saved}
+    return render_page_or_partial("notes/composer.html", "notes/_composer.html", status, **given)
 
 
 @bp.get("/notes/<int:note_id>")
 @requires(Permission.SEE_CUSTOMER)
 def show(note_id: int) -> ResponseReturnValue:
-    return show_note(note_or_404(note_id))
+    note = note_or_404(note_id)
+    see(note_id, current_user.id, now=utc_now())
+    db.session.commit()
+    return show_note(note)
 
 
 def show_note(note: Note) -> Response:
     revisions = db.session.scalars(queries.revisions_of(note.id)).all() if note.version > 1 else []
-    promises = db.session.scalars(queries.promises_of_note(note.id)).all()
+    promises = db.session.scalars(promises_of_note(note.id)).all()
     later, history = note.body, []
     for revision in revisions:
         history.append((revision, compare(revision.body, later)))
         later = revision.body
     return render_page_or_partial(
-        "notes/show.html", "notes/_note.html", note=note, history=history, promises=promises, here=note_url(note)
+        "notes/show.html",
+        "notes/_note.html",
+        note=note,
+        history=history,
+        promises=promises,
+        files=db.session.scalars(of_note(note.id)).all(),
+        named=people_named(note.id) if "@" in note.body else [],
+        here=note_url(note),
     )
 
 
@@ -179,14 +157,19 @@ def amendment(note_id: int) -> ResponseReturnValue:
     form = AmendmentForm.of(note)
     if not form.is_submitted():
         return show_amendment(note, form)
-    if not form.validate():
+    if not form.validate() or points_out(form, form.body.data, before=note.body):
         return show_amendment(note, form, 422)
     try:
         amend_note(note, form.draft(), seen_version=form.seen_version(), actor_id=current_user.id, now=utc_now())
+        follow(note)
         db.session.commit()
     except Stale as refusal:
         db.session.rollback()
         return show_both(note_id, form, str(refusal))
+    except DomainError as refusal:
+        db.session.rollback()
+        form.body.errors = [str(refusal)]
+        return show_amendment(note_or_404(note_id), form, 422)
     return redirect(note_url(note), code=303)
 
 
@@ -222,80 +205,42 @@ def follow_up(note_id: int) -> ResponseReturnValue:
     return note_again(note_id, "Followed up")
 
 
+@bp.post("/notes/<int:note_id>/follow-up-again")
+@requires(Permission.WRITE_NOTE)
+def follow_up_taken_back(note_id: int) -> ResponseReturnValue:
+    """Take back that it was followed up."""
+    note_or_404(note_id)
+    try:
+        follow_up_again(note_id, actor_id=current_user.id, now=utc_now())
+        db.session.commit()
+    except DomainError as refusal:
+        db.session.rollback()
+        flash(str(refusal), "bad")
+        return redirect(url_for(".show", note_id=note_id), code=303)
+    return note_again(note_id, "To be followed up again")
+
+
 def note_again(note_id: int, words: str) -> ResponseReturnValue:
     if wants_partial():
         db.session.expire_all()
-        return told(show_note(note_or_404(note_id)), words, note_id=note_id)
+        note = note_or_404(note_id)
+        at_home = request.headers.get("HX-Target") == "my-follow-ups"
+        return told(show_follow_ups(note) if at_home else show_note(note), words, note_id=note_id)
     flash(f"{words}.", "good")
     return redirect(url_for(".show", note_id=note_id), code=303)
 
 
-@bp.get("/customers/<int:customer_id>/promises")
-@requires(Permission.SEE_CUSTOMER)
-def promises(customer_id: int) -> ResponseReturnValue:
-    """What the customer still waits for: a panel, and a page by itself."""
-    return show_promises(db.get_or_404(Customer, customer_id), PromiseForm(formdata=None))
-
-
-@bp.post("/customers/<int:customer_id>/promises")
-@requires(Permission.WRITE_NOTE)
-def promise(customer_id: int) -> ResponseReturnValue:
-    customer = db.get_or_404(Customer, customer_id)
-    form = PromiseForm()
-    if not form.validate_on_submit():
-        return show_promises(customer, form, 422)
-    make_promise(customer.id, current_user.id, form.promise_text.data, form.due_at(), now=utc_now())
-    db.session.commit()
-    return promises_again(customer, "Promise noted")
-
-
-@bp.post("/promises/<int:promise_id>/keeping")
-@requires(Permission.WRITE_NOTE)
-def keeping(promise_id: int) -> ResponseReturnValue:
-    return settled(promise_id, kept=True)
-
-
-@bp.post("/promises/<int:promise_id>/release")
-@requires(Permission.WRITE_NOTE)
-def release(promise_id: int) -> ResponseReturnValue:
-    return settled(promise_id, kept=False)
-
-
-def settled(promise_id: int, kept: bool) -> ResponseReturnValue:
-    promise = db.get_or_404(Promise, promise_id)
-    customer = db.get_or_404(Customer, promise.customer_id)
-    try:
-        (keep_promise if kept else release_promise)(promise, actor_id=current_user.id, now=utc_now())
-        db.session.commit()
-    except DomainError as refusal:
-        db.session.rollback()
-        return show_promises(customer, PromiseForm(formdata=None), 422, refusal=str(refusal))
-    return promises_again(customer, "Promise kept" if kept else "Promise released")
-
-
-def promises_again(customer: Customer, words: str) -> ResponseReturnValue:
-    if wants_partial():
-        return told(show_promises(customer, PromiseForm(formdata=None)), words)
-    flash(f"{words}.", "good")
-    return redirect(url_for("assist.workspace", customer_id=customer.id), code=303)
-
-
-def show_promises(customer: Customer, form: PromiseForm, status: int = 200, refusal: str = "") -> Response:
-    waiting = db.session.scalars(queries.open_promises(customer.id).limit(30)).all()
-    return render_page_or_partial(
-        "notes/promises.html",
-        "notes/_promises.html",
-        status,
-        customer=customer,
-        promises=waiting,
-        form=form,
-        refusal=refusal,
-    )
+def show_follow_ups(note: Note) -> Response:
+    """The home page's list, with a way back for the one that was just ticked off."""
+    rows = db.session.scalars(queries.follow_ups_of(current_user.id, today()).limit(AT_HOME)).all()
+    done = None if note.follow_up_on else note
+    return make_response(render_template("notes/_follow_ups_mine.html", follow_ups=rows, done=done, today=today()))
 
 
 def told(response: Response, title: str, **facts: int) -> Response:
     """Say to the page that something was saved, so that the panels it concerns load afresh."""
-    response.headers["HX-Trigger"] = json.dumps({SAVED: facts, "toast": {"kind": "good", "title": title}})
+    toast = {"kind": "good", "title": title} | remarks()
+    response.headers["HX-Trigger"] = json.dumps({SAVED: facts, "toast": toast})
     return response
 
 
@@ -309,16 +254,6 @@ def note_or_404(note_id: int) -> Note:
 
 def note_url(note: Note) -> str:
     return url_for(".show", note_id=note.id)
-
-
-def cursor_from(text: str | None) -> Cursor | None:
-    if not text:
-        return None
-    try:
-        cursor = Cursor.parse(text)
-    except ValueError:
-        abort(400)
-    return cursor if 0 < cursor.id <= LARGEST_ID else abort(400)
 
 
 def older_url(cursor: Cursor | None) -> str:

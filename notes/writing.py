@@ -1,18 +1,21 @@
-"""What people do with notes and promises: write, amend, pin, follow up; promise, keep, release."""
+"""What people do with notes: write, amend, pin, follow up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from console.db import db
 from console.errors import DomainError, Stale
-from console.events import Topic, record_event
-from notes.models import Note, NoteKind, NoteRevision, Promise, PromiseState
-from notes.screening import fault_in_note, fault_in_promise
+from console.events import Event, Topic, record_event
+from notes.models import Note, NoteKind, NoteRevision
+from notes.screening import fault_in_note
+
+UNDONE_WITHIN = timedelta(days=1)  # something settled by mistake is taken back
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,25 @@ class Draft:
 
 def write_note(
     customer_id: int,
-    author_id: int,
+    author_id: int | None,
     draft: Draft,
     *,
     now: datetime,
     pinned: bool = False,
     interaction_id: int | None = None,
+    client_key: str | None = None,
+    written_at: datetime | None = None,
+    message_id: str | None = None,
 ) -> Note:
-    """Keep a note. Raises DomainError for words that cannot be kept."""
+    """Keep a note. Raises DomainError for words that cannot be kept.
+
+    `client_key` makes a retry harmless: the same author's same key gives the first note again, with `is_repeat` set.
+    `written_at` is when it was written, if that was before it arrived. `message_id` is that of the e-mail that it was;
+    one that is kept already raises IntegrityError, and nothing is lost by it.
+    """
     refuse(fault_in_note(draft.body))
+    if first := already_kept(author_id, client_key):
+        return first
     note = Note(
         customer_id=customer_id,
         author_id=author_id,
@@ -45,15 +58,38 @@ def write_note(
         quotable=draft.quotable,
         follow_up_on=draft.follow_up_on,
         pinned=pinned,
-        written_at=now,
+        client_key=client_key,
+        written_at=written_at or now,
+        source="email" if message_id else None,
+        external_id=message_id,
     )
-    db.session.add(note)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(note)
+    except IntegrityError:  # the same note came twice at once, and the other one was faster
+        if first := already_kept(author_id, client_key):
+            return first
+        raise
     facts = {"kind": note.kind.value, "quotable": note.quotable, "pinned": pinned, "length": len(note.body)}
     record_event(
-        "note.written", Topic.NOTE, subject=note, customer_id=customer_id, actor_id=author_id, at=now, data=facts
+        "note.written",
+        Topic.NOTE,
+        subject=note,
+        customer_id=customer_id,
+        actor_id=author_id,
+        at=note.written_at,
+        data=facts,
     )
     return note
+
+
+def already_kept(author_id: int | None, client_key: str | None) -> Note | None:
+    if client_key is None:
+        return None
+    first = db.session.scalars(select(Note).where(Note.author_id == author_id, Note.client_key == client_key)).first()
+    if first:
+        first.is_repeat = True
+    return first
 
 
 def amend_note(note: Note, draft: Draft, *, seen_version: int, actor_id: int, now: datetime) -> bool:
@@ -126,53 +162,36 @@ def follow_up_done(note: Note, *, actor_id: int, now: datetime) -> None:
         )
 
 
-def make_promise(
-    customer_id: int, owner_id: int, text: str, due_at: datetime, *, now: datetime, note_id: int | None = None
-) -> Promise:
-    """Write down what was promised, by when. Raises DomainError for a moment that is past, or for bad words."""
-    refuse(fault_in_promise(text))
-    if due_at <= now:
-        raise DomainError("That moment is past. Choose one that is still to come.")
-    promise = Promise(
-        customer_id=customer_id, owner_id=owner_id, text=text, due_at=due_at, note_id=note_id, created_at=now
-    )
-    db.session.add(promise)
-    db.session.flush()
-    facts = {"due_at": due_at.isoformat()}
-    record_event(
-        "promise.made", Topic.NOTE, subject=promise, customer_id=customer_id, actor_id=owner_id, at=now, data=facts
-    )
-    return promise
-
-
-def keep_promise(promise: Promise, *, actor_id: int, now: datetime) -> None:
-    """It was done, in time or late. Raises DomainError when the promise is already settled."""
-    settle(promise, PromiseState.KEPT, actor_id, now)
-
-
-def release_promise(promise: Promise, *, actor_id: int, now: datetime) -> None:
-    """The customer no longer wants it. Raises DomainError when the promise is already settled."""
-    settle(promise, PromiseState.RELEASED, actor_id, now)
-
-
-def settle(promise: Promise, state: PromiseState, actor_id: int, now: datetime) -> None:
-    late = promise.is_broken(now)
-    settled = db.session.execute(
-        update(Promise)
-        .where(Promise.id == promise.id, Promise.state.in_([PromiseState.OPEN, PromiseState.BROKEN]))
-        .values(state=state, settled_at=now)
-        .returning(Promise.id)
+def follow_up_again(note_id: int, *, actor_id: int, now: datetime) -> None:
+    """Put back the follow-up date that was last taken away. Raises DomainError when that cannot be done any more."""
+    done = db.session.scalars(
+        select(Event)
+        .where(Event.subject_type == Note.__tablename__, Event.subject_id == note_id, Event.kind == "note.followed_up")
+        .order_by(Event.id.desc())
+        .limit(1)
     ).first()
-    if settled is None:
-        raise DomainError("This promise was already settled. Reload the page to see by whom.")
+    due = done.data.get("due") if done and now - done.recorded_at < UNDONE_WITHIN else None
+    note = db.session.get(Note, note_id)
+    put_back = (
+        note
+        and due
+        and db.session.execute(
+            update(Note)
+            .where(Note.id == note_id, Note.follow_up_on.is_(None))
+            .values(follow_up_on=date.fromisoformat(due))
+            .returning(Note.id)
+        ).first()
+    )
+    if not note or not put_back:
+        raise DomainError("This can no longer be taken back. Amend the note and give it a follow-up date again.")
     record_event(
-        f"promise.{state.value}",
+        "note.follow_up_again",
         Topic.NOTE,
-        subject=promise,
-        customer_id=promise.customer_id,
+        subject=note,
+        customer_id=note.customer_id,
         actor_id=actor_id,
         at=now,
-        data={"late": late},
+        data={"due": due},
     )
 
 

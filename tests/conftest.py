@@ -139,7 +139,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str)
 def empty(url: str) -> None:
     with ENGINES.setdefault(url, create_engine(url)).begin() as connection:
         # Switches off triggers and foreign keys for this connection: the guards refuse deletes otherwise.
-        tables = [*Base.metadata.tables, "passage_vectors", "title_vectors"]
+        tables = [*Base.metadata.tables, "passage_vectors", "title_vectors", "remembered_halves"]
         deletes = "".join(f"DELETE FROM {table};" for table in tables)
         connection.execute(text(f"SET session_replication_role = replica; {deletes}"))
 

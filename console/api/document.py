@@ -18,6 +18,7 @@ import console.api.gestures
 import console.api.interactions
 import console.api.knowledge
 import console.api.notes
+import console.api.promises
 import console.api.utterances  # noqa: F401  every module's operations are in the document
 from console.api.kept import HEADER
 from console.api.operations import OPERATIONS, PLACEHOLDER, Operation, bp, template_of
@@ -32,6 +33,7 @@ TAGS = {
     "customers": "Who is on the line.",
     "events": "What happened.",
     "notes": "What somebody wrote down about a customer.",
+    "promises": "What was promised, by when.",
     "knowledge": "The passages that answer.",
     "gestures": "What may be given.",
     "embed": "The help pane in another desk's sidebar.",

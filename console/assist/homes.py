@@ -21,10 +21,13 @@ from console.interactions.models import Interaction, InteractionState
 from console.money import Money
 from console.web import today, zone
 from knowledge.models import Article, ArticleState, Passage
-from notes.models import Note, Promise, PromiseState
-from notes.queries import follow_ups_of, promises_owned_by
+from notes.models import Note, Promise
+from notes.promises.queries import longest_broken, shown_to, unattended
+from notes.promises.teams import looked_after_by
+from notes.queries import follow_ups_of
 
 SHOWN = 8
+MOST_PROMISES = 40  # the long overdue must not hide those of today
 DAYS = 14
 MOST_TIMED, FEWEST_TIMED = 2_000, 5  # talks whose after-call work makes a median
 GIVEN = (EntryState.GRANTED, EntryState.FULFILLED)
@@ -34,7 +37,7 @@ GIVEN = (EntryState.GRANTED, EntryState.FULFILLED)
 class Desk:
     """What waits for one person."""
 
-    promises: Sequence[Promise]  # due first, each with its customer
+    promises: Sequence[Promise]  # due first, and what was settled a moment ago
     follow_ups: Sequence[Note]
     recent: Sequence[Interaction]  # the last talks, each with its customer
 
@@ -48,7 +51,7 @@ def desk(user_id: int, now: datetime) -> Desk:
         .limit(SHOWN)
     )
     return Desk(
-        promises=db.session.scalars(promises_owned_by(user_id).limit(SHOWN)).all(),
+        promises=db.session.scalars(shown_to(user_id, now).limit(MOST_PROMISES)).all(),
         follow_ups=db.session.scalars(follow_ups_of(user_id, today()).limit(SHOWN)).all(),
         recent=db.session.scalars(recent).all(),
     )
@@ -67,7 +70,8 @@ class Figures:
 
     complaints: Sequence[tuple[Complaint, Customer]]  # open ones, oldest first
     complaint_count: int
-    broken: Sequence[tuple[Promise, Customer, User | None]]  # promises, oldest first
+    broken: Sequence[Promise]  # of the teams that they look after, oldest first
+    nobodys: Sequence[Promise]  # of who is away or has left, and nobody stands in
     days: Sequence[Day]  # the last fourteen, cost granted
     given: int
     cost: Money
@@ -80,7 +84,8 @@ class Figures:
         return max([day.recovery.minor + day.delight.minor for day in self.days] + [1])
 
 
-def figures(now: datetime) -> Figures:
+def figures(user: User, now: datetime) -> Figures:
+    teams = looked_after_by(user)
     currency = current_app.config["DEFAULT_CURRENCY"]
     first = today() - timedelta(days=DAYS - 1)
     since = datetime.combine(first, datetime.min.time(), zone())
@@ -96,24 +101,14 @@ def figures(now: datetime) -> Figures:
 
     open_ones = select(Complaint, Customer).join(Customer, Customer.id == Complaint.customer_id)
     open_ones = open_ones.where(Complaint.state == ComplaintState.OPEN).order_by(Complaint.opened_at, Complaint.id)
-    # The eight first, then their people: PostgreSQL would join all that are broken to all customers.
-    waiting = Promise.state.in_((PromiseState.OPEN, PromiseState.BROKEN))
-    due_first = Promise.due_at, Promise.id
-    longest = select(Promise.id).where(waiting, Promise.due_at < now).order_by(*due_first).limit(SHOWN)
-    overdue = (
-        select(Promise, Customer, User)
-        .join(Customer, Customer.id == Promise.customer_id)
-        .outerjoin(User, User.id == Promise.owner_id)
-        .where(Promise.id.in_(longest))
-        .order_by(*due_first)
-    )
     return Figures(
         complaints=[(row[0], row[1]) for row in db.session.execute(open_ones.limit(SHOWN))],
         complaint_count=db.session.scalar(
             select(func.count(Complaint.id)).where(Complaint.state == ComplaintState.OPEN)
         )
         or 0,
-        broken=[(row[0], row[1], row[2]) for row in db.session.execute(overdue)],
+        broken=db.session.scalars(longest_broken(now, teams, SHOWN)).all(),
+        nobodys=db.session.scalars(unattended(now, teams).limit(SHOWN)).all(),
         days=[
             Day(on, Money(spent[on, Occasion.RECOVERY], currency), Money(spent[on, Occasion.DELIGHT], currency))
             for on in (first + timedelta(days=n) for n in range(DAYS))

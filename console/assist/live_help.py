@@ -27,6 +27,7 @@ from notes.models import Note
 
 IN_PANE = 3
 MOST_PINNED = 3
+MOST_GONE = 8
 RECENT_TURNS = 8  # a hint "told us" is shown while its turn is among them
 REASONS = {
     "other": "It is about something else",
@@ -71,6 +72,7 @@ class Help:
     results: list[Result] = field(default_factory=list)
     pinned: list[Article] = field(default_factory=list)  # those of them that are not among the results
     held: set[int] = field(default_factory=set)  # ids of what is pinned to this talk
+    gone: list[Article] = field(default_factory=list)  # what was taken away in this talk, to be brought back
     fresh: set[int] = field(default_factory=set)  # ids of what was not there before
     chips: list[Chip] = field(default_factory=list)
     told: Told | None = None
@@ -93,6 +95,7 @@ def help_for(interaction: Interaction, user_id: int, shown: Sequence[int] | None
         )
         found.results = [rows[id] for id in order]
     found.held = set(pinned)
+    found.gone = in_order(sorted(gone)[:MOST_GONE])
     found.pinned = in_order([id for id in pinned if id not in {one.article.id for one in found.results}])
     if shown is not None:
         found.fresh = {result.article.id for result in found.results} - set(shown)

@@ -20,7 +20,7 @@ from console.interactions import snippets
 from console.interactions.live_models import Snippet
 from console.interactions.models import Interaction
 from console.web import LARGEST_ID, day, id_argument, render_page_or_partial, stripped, today
-from notes.queries import open_promises
+from notes.promises.queries import open_promises
 
 bp = Blueprint("snippets", __name__, url_prefix="/snippets")
 

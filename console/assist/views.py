@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import abort, render_template, request
+from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -37,25 +37,30 @@ from console.web import id_argument, render_page_or_partial, today
 from knowledge.gap_queries import assigned_to
 from knowledge.listing import to_check
 from knowledge.titles import titles_like
+from notes.beside.views import unseen_mentions
 from notes.forms import NewNoteForm, PromiseForm
-from notes.queries import open_promises, pinned_for
+from notes.promises.queries import open_promises, shown_for
+from notes.queries import pinned_for
 
 # Said by an alert above everything, so not by a chip as well.
 ALERTED = frozenset({SignalKind.OPEN_COMPLAINT, SignalKind.BROKEN_PROMISE})
 
 
 @bp.get("/")
-@requires(Permission.SEE_CUSTOMER)
+@requires(Permission.COME_IN)
 def home() -> ResponseReturnValue:
+    if not allowed(current_user, Permission.SEE_CUSTOMER):
+        return redirect(url_for("packing.index"))  # the delivery staff's own first page
     now = utc_now()
     return render_template(
         "assist/home.html",
         live=live_of(current_user.id),
         can_replay=allowed(current_user, Permission.HANDLE_INTERACTION) and replay_views.is_demo_here(),
+        mentions=unseen_mentions(),
         waiting=waiting_for(current_user) if allowed(current_user, Permission.HANDLE_INTERACTION) else [],
         follow_ups=due_for(current_user, SHOWN) if allowed(current_user, Permission.HANDLE_INTERACTION) else [],
         desk=desk(current_user.id, now) if allowed(current_user, Permission.HANDLE_INTERACTION) else None,
-        team=figures(now) if allowed(current_user, Permission.SEE_TEAM) else None,
+        team=figures(current_user, now) if allowed(current_user, Permission.SEE_TEAM) else None,
         to_check=to_check(current_user.id, today()),
         today=today(),
         gaps=assigned_to(current_user.id) if allowed(current_user, Permission.EDIT_KNOWLEDGE) else [],
@@ -70,7 +75,7 @@ def workspace(customer_id: int) -> ResponseReturnValue:
     now = utc_now()
     customer = customer_with_contacts(customer_id) or abort(404)
     trade = glance(customer_id, now)
-    promises = db.session.scalars(open_promises(customer_id).limit(20)).all()
+    promises = db.session.scalars(shown_for(customer_id, now).limit(20)).all()
     broken = [Pledge(promise.id, promise.due_at) for promise in promises if promise.is_broken(now)]
     facts = facts_for(customer, customer.open_complaints, broken, trade, now)
     live = live_of(current_user.id)

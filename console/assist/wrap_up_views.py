@@ -27,8 +27,8 @@ from console.interactions.turns import last_turns, say, turns_after
 from console.web import render_page_or_partial, today, zone
 from knowledge.embedding import encoder
 from knowledge.models import Article, ArticleLink
+from notes.promises.promising import make_promise
 from notes.screening import fault_in_promise, holds_card_number
-from notes.writing import make_promise
 
 FIRST, LAST = 60, 120  # turns that a draft is made of
 SURVEY = "How did we do? It takes half a minute: {url}"

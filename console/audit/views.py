@@ -19,7 +19,7 @@ from console.auth.models import User
 from console.auth.permissions import Permission, requires
 from console.customers.models import Customer
 from console.customers.searching import find
-from console.customers.timeline import Cursor
+from console.customers.timeline import Cursor, cursor_from
 from console.db import db
 from console.events import Event, Topic, record_event
 from console.web import harmless, render_page_or_partial, spreadsheet, today, wants_partial
@@ -156,16 +156,6 @@ def csv_lines(filters: Filters) -> Iterator[str]:
 
 def people() -> Sequence[User]:
     return db.session.scalars(select(User).order_by(User.name, User.id).limit(MOST_PEOPLE)).all()
-
-
-def cursor_from(text: str | None) -> Cursor | None:
-    if not text:
-        return None
-    try:
-        cursor = Cursor.parse(text)
-    except ValueError:
-        abort(400)
-    return cursor if 0 < cursor.id < 2**63 else abort(400)
 
 
 def address(endpoint: str, **more: str) -> str:

@@ -25,6 +25,7 @@ DESCRIPTIONS = {
     "sales": "Looks after customers, writes notes, gives gestures inside the limits",
     "supervisor": "Sets limits, keeps the catalogue and the knowledge, reads the record",
     ADMINISTRATOR: "Looks after users and settings, reads the record",
+    "delivery": "Writes and packs the cards that go with parcels, sees nothing else",
 }
 LEGIBLE = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else when read aloud
 

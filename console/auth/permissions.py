@@ -18,6 +18,7 @@ View = Callable[..., ResponseReturnValue]
 
 
 class Permission(StrEnum):
+    COME_IN = auto()  # one's own first page, and hearing that an open page changed
     SEE_CUSTOMER = auto()
     EDIT_CUSTOMER = auto()  # create; preferences and boundaries
     SHOW_CONTACT_DETAILS = auto()  # unmasked; each asking is recorded
@@ -28,6 +29,9 @@ class Permission(StrEnum):
     EDIT_KNOWLEDGE = auto()
     WRITE_NOTE = auto()
     AMEND_ANY_NOTE = auto()  # others' too; their authors always may
+    FIND_IN_ALL_NOTES = auto()  # words of all customers at once; one customer's, whoever sees the customer
+    WRITE_CARD = auto()  # draft, edit and approve the card for a delivery
+    PACK_CARD = auto()  # the queue of cards: written, packed, skipped
     SEE_GESTURES = auto()
     OFFER_GESTURE = auto()
     REVERSE_GESTURE = auto()
@@ -48,25 +52,28 @@ class Permission(StrEnum):
 
 
 P = Permission
-EVERYONE = {P.SEE_CUSTOMER, P.SEE_KNOWLEDGE, P.SEE_GESTURES, P.SEE_POLICIES}
+EVERYONE = {P.COME_IN, P.SEE_CUSTOMER, P.SEE_KNOWLEDGE, P.SEE_GESTURES, P.SEE_POLICIES}
 FRONTLINE = EVERYONE | {
     P.EDIT_CUSTOMER,
     P.SHOW_CONTACT_DETAILS,
     P.HANDLE_INTERACTION,
     P.PROPOSE_ARTICLE,
     P.WRITE_NOTE,
+    P.WRITE_CARD,
+    P.PACK_CARD,
     P.OFFER_GESTURE,
     P.FULFIL_GESTURE,
 }
 POLICY_MAKER = {P.WRITE_POLICY, P.PUBLISH_POLICY, P.SUSPEND}
 ROLES: dict[str, frozenset[Permission]] = {
     "agent": frozenset(FRONTLINE),
-    "sales": frozenset(FRONTLINE),
+    "sales": frozenset(FRONTLINE | {P.FIND_IN_ALL_NOTES}),
     "supervisor": frozenset(
         FRONTLINE
         | POLICY_MAKER
         | {
             P.AMEND_ANY_NOTE,
+            P.FIND_IN_ALL_NOTES,
             P.SHARE_SNIPPETS,
             P.EDIT_KNOWLEDGE,
             P.REVERSE_GESTURE,
@@ -84,6 +91,7 @@ ROLES: dict[str, frozenset[Permission]] = {
         | POLICY_MAKER
         | {P.PROPOSE_ARTICLE, P.EDIT_KNOWLEDGE, P.SEE_AUDIT, P.MANAGE_USERS, P.MANAGE_API, P.LINK_STAFF}
     ),
+    "delivery": frozenset({P.COME_IN, P.PACK_CARD}),  # sees the cards and what has to be known to pack them
 }
 
 

@@ -8,10 +8,11 @@ from datetime import date
 from flask import current_app
 from flask_wtf import FlaskForm
 from phonenumbers import SUPPORTED_REGIONS
-from wtforms import BooleanField, DateField, RadioField, SelectField, StringField, TextAreaField, TimeField
+from wtforms import BooleanField, DateField, Field, RadioField, SelectField, StringField, TextAreaField, TimeField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, StopValidation, ValidationError
 
+from console.card_numbers import REFUSAL, holds_card_number
 from console.config import is_time_zone
 from console.contacts import parse_email, parse_phone
 from console.customers.editing import PLAIN, Details
@@ -23,6 +24,7 @@ CATEGORIES = [
     SelectChoice("contact", "Contact"),
     SelectChoice("product", "Products"),
     SelectChoice("style", "Taste and style"),
+    SelectChoice("personal", "Personal"),
     SelectChoice("other", "Other"),
 ]
 MONTHS = [SelectChoice("", "Month"), *(SelectChoice(str(n), date(2000, n, 1).strftime("%B")) for n in range(1, 13))]
@@ -32,10 +34,15 @@ def upper(text: str | None) -> str:
     return (text or "").upper()
 
 
+def no_card_number(form: FlaskForm, field: Field) -> None:
+    if holds_card_number(field.data or ""):
+        raise ValidationError(REFUSAL)
+
+
 class PreferenceForm(FlaskForm):
     text = StringField(
         "What they like",
-        [DataRequired("Write what they like, such as “evening deliveries”"), Length(max=300)],
+        [DataRequired("Write what they like, such as “evening deliveries”"), Length(max=300), no_card_number],
         filters=[stripped],
     )
     category = SelectField("About", choices=CATEGORIES, default="other")
@@ -69,7 +76,7 @@ class BoundaryForm(FlaskForm):
         default=BoundaryKind.NO_GIFTS,
     )
     after = TimeField("Time", [needed_for_calls])
-    text = StringField("In their words", [Length(max=300)], filters=[stripped])
+    text = StringField("In their words", [Length(max=300), no_card_number], filters=[stripped])
 
     def validate_text(self, field: StringField) -> None:
         if self.kind.data == BoundaryKind.OTHER and not field.data:
@@ -79,7 +86,7 @@ class BoundaryForm(FlaskForm):
 class ComplaintForm(FlaskForm):
     text = StringField(
         "What went wrong",
-        [DataRequired("Write in a few words what went wrong"), Length(max=300)],
+        [DataRequired("Write in a few words what went wrong"), Length(max=300), no_card_number],
         filters=[stripped],
     )
 

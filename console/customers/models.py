@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from console.db import Base, enum_column, utc_now
@@ -200,6 +200,14 @@ class Order(Base):
         UniqueConstraint("source", "external_id"),
         Index(None, "customer_id", "placed_at"),
         Index(None, "number"),
+        # Few have not left yet; found among millions without looking through them.
+        Index(
+            "ix_orders_leaving",
+            "placed_at",
+            "id",
+            sqlite_where=text("status = 'processing'"),
+            postgresql_where=text("status = 'processing'"),
+        ),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))

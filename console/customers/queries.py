@@ -131,7 +131,7 @@ def recent_orders(customer_id: int, limit: int = 20) -> list[Order]:
 
 
 WATCHED = ("interaction.closed", "web.cart_abandoned", "survey.answered")
-PROMISES = ("promise.made", "promise.kept", "promise.released")
+PROMISES = ("promise.made", "promise.moved", "promise.reopened", "promise.kept", "promise.released")
 
 
 def facts_for(
@@ -188,9 +188,10 @@ def broken_promises(customer_id: int, now: datetime) -> list[Pledge]:
         .order_by(Event.at.desc(), Event.id.desc())
         .limit(500)
     ).all()
-    settled = {event.subject_id for event in events if event.kind != "promise.made"}
-    made = [event for event in events if event.kind == "promise.made" and event.subject_id not in settled]
-    due = [(event, datetime.fromisoformat(event.data["due_at"])) for event in made if event.data.get("due_at")]
+    last: dict[int | None, Event] = {}  # of each promise: the newest says how it stands, and by when it is due
+    for event in events:
+        last.setdefault(event.subject_id, event)
+    due = [(event, datetime.fromisoformat(event.data["due_at"])) for event in last.values() if event.data.get("due_at")]
     return [Pledge(event.subject_id or 0, moment) for event, moment in due if moment < now]
 
 

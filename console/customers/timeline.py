@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import abort
 from sqlalchemy import Select, and_, select, tuple_
 from sqlalchemy.orm import aliased
 
@@ -68,6 +69,17 @@ class Cursor:
         if not 0 <= cursor.id <= LARGEST_ID:
             raise ValueError(f"{text!r} is not a place in a timeline")
         return cursor
+
+
+def cursor_from(text: str | None) -> Cursor | None:
+    """What an address says; no cursor at all ends in a 400."""
+    if not text:
+        return None
+    try:
+        cursor = Cursor.parse(text)
+    except ValueError:
+        abort(400)
+    return cursor if cursor.id else abort(400)
 
 
 @dataclass(frozen=True)

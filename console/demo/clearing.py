@@ -50,6 +50,7 @@ CONDEMNED = Table(
 )
 # To whom a row belongs, where that is not a customer: the column that names the owner.
 OWNERS = {
+    "absences": "user_id",
     "api_tokens": "user_id",
     "article_drafts": "user_id",
     "article_feedback": "interaction_id",
@@ -60,6 +61,7 @@ OWNERS = {
     "article_slugs": "article_id",
     "article_suggestions": "article_id",
     "asked_questions": "interaction_id",
+    "calendar_feeds": "user_id",
     "deliveries": "order_id",
     "fulfilments": "entry_id",
     "gesture_versions": "gesture_id",
@@ -69,6 +71,9 @@ OWNERS = {
     "kept_answers": "token_id",
     "ledger_events": "entry_id",
     "name_token_typos": "token_id",
+    "note_attachments": "note_id",
+    "note_findings": "note_id",
+    "note_mentions": "note_id",
     "note_revisions": "note_id",
     "order_lines": "order_id",
     "passages": "article_id",
@@ -86,6 +91,7 @@ APART = {
     "article_changes",
     "fact_changes",
     "feed",
+    "finding_examples",
     "gesture_settings",
     "knowledge_gaps",
     "knowledge_revisions",
@@ -93,6 +99,9 @@ APART = {
     "ledger_locks",
     "ledger_seals",
     "name_tokens",
+    "remembered",
+    "remembered_unread",
+    "remembered_vectors",
     "roles",
     "suspensions",
     "talk_signals",

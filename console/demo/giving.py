@@ -12,10 +12,11 @@ from console.demo.live import going_on, terms_of
 from console.demo.over_limits import Wishes
 from console.demo.talks import Staff, Talk
 from console.gestures.ledger import NotOffered, OverLimit, decline, expire_due, fulfil, grant, offer, reverse
-from console.gestures.models import GestureVersion, LedgerEntry
+from console.gestures.models import Fulfilling, GestureVersion, LedgerEntry
 
 THINKING = timedelta(minutes=4)  # from the offer to the customer's answer
 STILL_TO_DO = timedelta(days=4)  # what was granted since then waits for somebody
+NEXT_PARCEL = timedelta(days=21)  # and a card for the customer's next order
 EXPIRED_AFTER = timedelta(minutes=20)  # a little longer than any hold of shop/policies.yaml
 
 
@@ -50,11 +51,14 @@ def one(talk: Talk, catalogue: dict[str, GestureVersion], staff: Staff, days: Da
     answered = offered + min(length * 0.15, THINKING)
     terms = terms_of(talk, version, talk.interaction.subject)
     entry = offer(terms, key=f"demo-{talk.interaction.id}-{code}", now=offered)
-    settle(entry, outcome, talk.agent, answered, staff, days)
+    waits = NEXT_PARCEL if version.fulfilment is Fulfilling.CARD else STILL_TO_DO
+    settle(entry, outcome, talk.agent, answered, waits, staff, days)
     return 1
 
 
-def settle(entry: LedgerEntry, outcome: str, agent: User, at: datetime, staff: Staff, days: Days) -> None:
+def settle(
+    entry: LedgerEntry, outcome: str, agent: User, at: datetime, waits: timedelta, staff: Staff, days: Days
+) -> None:
     if outcome == "declined":
         decline(entry.id, actor_id=agent.id, now=at)
     elif outcome == "expired":
@@ -65,5 +69,5 @@ def settle(entry: LedgerEntry, outcome: str, agent: User, at: datetime, staff: S
         if outcome == "reversed":
             supervisor = staff["colin" if agent is staff["amara"] else "amara"]
             reverse(entry.id, "Promised by mistake", actor_id=supervisor.id, now=at + timedelta(minutes=4))
-        elif at < days.now - STILL_TO_DO:
+        elif at < days.now - waits:
             fulfil(entry.id, actor_id=agent.id, now=at + timedelta(minutes=1))

@@ -26,7 +26,7 @@ from console.gestures.review_models import StaffLink
 from console.interactions.live_models import Snippet
 
 PASSWORD = "lantern-demo-1"  # noqa: S105  public: printed at the start, and for the demo shop alone
-SHOWN = ("maya", "dana", "amara", "sofia")  # one for each role
+SHOWN = ("maya", "dana", "amara", "sofia", "wes")  # one for each role
 
 
 def address(key: str) -> str:

@@ -17,7 +17,7 @@ from console.auth.models import User
 from console.customers.models import Customer
 from console.customers.tokens import index_customers
 from console.db import db, utc_now
-from console.demo import everyday, house, law, profiles, stories
+from console.demo import everyday, house, law, parcels, profiles, stories
 from console.demo.asking import ask, really_ask
 from console.demo.clearing import clear
 from console.demo.days import Days
@@ -80,7 +80,7 @@ def load(now: datetime | None = None, *, customers: int | None = None, progress:
 
 def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     diary = Diary()
-    progress("Hiring thirteen people", 5)
+    progress("Hiring fourteen people", 5)
     staff = house.staff(days)
     law.policies(staff, days)
     segments(staff["amara"], days)
@@ -111,6 +111,7 @@ def open_the_shop(days: Days, customers: int, progress: Step) -> Loaded:
     library = file_articles(days)
     link(talks, library, diary)
     ask(talks, library, staff, days)
+    parcels.open_the_bench(people, told, history, staff, days, diary)
     events += diary.write()
     progress("Learning everybody's name", 10)
     index_customers([person.customer.id for person in people])

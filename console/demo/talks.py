@@ -116,6 +116,8 @@ def promise(vows: list[Vow], diary: Diary) -> None:
         row, customer = vow.promise, vow.person.customer
         due = {"due_at": row.due_at.isoformat()}
         diary.add("promise.made", Topic.NOTE, row, customer, row.created_at, row.owner_id, due)
+        if row.state is PromiseState.BROKEN or (row.settled_at and row.settled_at > row.due_at):
+            diary.add("promise.broken", Topic.NOTE, row, customer, row.due_at, None, {"owner": row.owner_id})
         if row.settled_at and row.state is PromiseState.KEPT:
             late = {"late": row.settled_at > row.due_at}
             diary.add("promise.kept", Topic.NOTE, row, customer, row.settled_at, row.owner_id, late)

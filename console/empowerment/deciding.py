@@ -67,6 +67,10 @@ class Suspended:
     agents: frozenset[int] = frozenset()
     gestures: frozenset[int] = frozenset()
 
+    def but(self, *, policy_id: int, agent_id: int, gesture_id: int) -> Suspended:
+        """Without what stops these: for what was promised before."""
+        return Suspended(self.policies - {policy_id}, self.agents - {agent_id}, self.gestures - {gesture_id})
+
 
 @dataclass(frozen=True)
 class Standing:

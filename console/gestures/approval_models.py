@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from console.auth.models import User
 from console.customers.models import Customer
-from console.db import Base, Json, enum_column, utc_now
+from console.db import Base, BigKey, Json, enum_column, utc_now
 from console.empowerment.kinds import Occasion
 from console.gestures.models import GestureVersion
 from console.money import Money
@@ -79,6 +79,7 @@ class ApprovalRequest(Base):
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(String(300), default="")
+    honours_id: Mapped[int | None] = mapped_column(BigKey)  # the promised offer that a kill switch withdrew
     counter_version_id: Mapped[int | None] = mapped_column(ForeignKey("gesture_versions.id"))
     counter_cost_minor: Mapped[int | None] = mapped_column(BigInteger)
 
@@ -91,7 +92,7 @@ class ApprovalRequest(Base):
     @property
     def is_beyond_policies(self) -> bool:
         """No policy lets the requester give it, within any limit; `policy` is the one that came nearest."""
-        return not self.failures
+        return not self.failures and self.honours_id is None
 
     @property
     def counter_cost(self) -> Money:

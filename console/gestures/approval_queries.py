@@ -183,7 +183,7 @@ def dossier(request_id: int, approver: User, now: datetime) -> Dossier:
         lefts=lefts(decision.standings, Names(locale=locale())),
         signals=signals_for(request.customer_id, now),
         past=history_of(request.customer_id, now)[:PAST_SHOWN],
-        options=options(request, versions, mine) if may_answer else [],
+        options=options(request, versions, mine) if may_answer and request.honours_id is None else [],
     )
 
 
@@ -201,6 +201,8 @@ def objections(
     authorising = decision.policy.version_id if decision.policy else None
     if authorising != (None if request.is_beyond_policies else request.policy_version_id):
         return "The policy was changed since this was asked. Reject it and let them ask again.", True
+    if request.honours_id is not None:
+        return "", True
     try:
         respect_own_authority(approver.id, request, terms, now, is_booked=False)
         respect_budget(approver.id, request, body, request.cost_minor, now)

@@ -50,7 +50,9 @@ class Settled(DomainError):
     """Somebody was first, or its time is up; the text says what became of it."""
 
 
-def digest(terms: Terms, currency: str, policy_version_id: int, failures: list[dict[str, Any]]) -> str:
+def digest(
+    terms: Terms, currency: str, policy_version_id: int, failures: list[dict[str, Any]], honours_id: int | None = None
+) -> str:
     """Of everything that an approver says yes to."""
     limits = sorted([one["scope"], one["measure"], one["window"], one["cap"], one["days"]] for one in failures)
     exact = [
@@ -62,8 +64,13 @@ def digest(terms: Terms, currency: str, policy_version_id: int, failures: list[d
         currency,
         policy_version_id,
         limits,
+        *([honours_id] if honours_id is not None else []),
     ]
     return hashlib.sha256(json.dumps(exact).encode()).hexdigest()
+
+
+def digest_of(request: ApprovalRequest, terms: Terms) -> str:
+    return digest(terms, request.currency, request.policy_version_id, request.failures, request.honours_id)
 
 
 def terms_of(request: ApprovalRequest) -> Terms:
@@ -92,12 +99,16 @@ def approve(request_id: int, *, approver_id: int, now: datetime) -> ApprovalRequ
         must_be_open(request, now)
         may_decide(approver, request, body, now)
         terms = terms_of(request)
-        if digest(terms, request.currency, request.policy_version_id, request.failures) != request.terms_hash:
+        if digest_of(request, terms) != request.terms_hash:
             raise Settled("This request is not what was asked. Reject it and let them ask again.")
         if request.approvals_needed > 1 and request.first_approver_id is None:
             return agree(request, terms, body, approver_id, now)
-        entry = hold(request, terms, limits_of(request.failures), approver_id, f"approval:{request.id}", body, now)
+        honours = request.honours_id
+        key = f"approval:{request.id}" if honours is None else f"honours:{honours}"  # no promise is kept twice
+        entry = hold(request, terms, limits_of(request.failures), approver_id, key, body, now)
         must_be_open(request, entry.booked_at)
+        if honours is not None and entry.is_held:  # the customer said yes before it was stopped
+            ledger.say_yes(entry, request.requester_id, entry.booked_at)
         settle(request, RequestState.APPROVED, approver_id, entry.booked_at)
         note("approved", request, approver_id, entry.booked_at)
         return request
@@ -125,8 +136,10 @@ def hold(
 ) -> LedgerEntry:
     """The offer, held beyond the requester's limits; then everything that binds the approver, under their lock."""
     asked_of = None if request.is_beyond_policies else request.policy_version_id
-    approved = Approved(request.id, approver_id, asked_of, allowed)
+    approved = Approved(request.id, approver_id, asked_of, allowed, request.honours_id)
     entry = ledger.hold_approved(terms, approved, key=key, now=now)
+    if request.honours_id is not None:
+        return entry
     version = version_with_gesture(terms.gesture_version_id)
     mine = authority_in(request.requester_id, request, version.gesture_id, now=entry.booked_at)
     decision = mine.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
@@ -158,6 +171,8 @@ def counter(
     request, approver, body = for_decision(request_id, approver_id)
     must_be_open(request, now)
     may_decide(approver, request, body, now)
+    if request.honours_id is not None:
+        raise NotOffered("It was promised as it is. Let it be honoured, or say no.")
     terms = replace(terms_of(request), gesture_version_id=version_id, cost_minor=cost_minor)
     version = version_on_offer(version_id, now)
     respect_the_customer(request.requester_id, request.customer, version, request.occasion, now)

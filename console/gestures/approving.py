@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, and_, cast, func, select
 from sqlalchemy.orm import joinedload
 
 from console.auth.models import Role, User, user_roles
@@ -59,6 +59,8 @@ def may_decide(approver: User, request: ApprovalRequest, body: Body, now: dateti
         raise NotYours("You agreed already. A second person has to agree too.")
     if not approver.active or not allowed(approver, Permission.APPROVE_GESTURE):
         raise NotYours("Your role does not decide requests. A supervisor does.")
+    if request.honours_id is not None and not allowed(approver, Permission.SUSPEND):
+        raise NotYours("Only who may stop things lets a promise through. Leave it to a supervisor.")
     if not approver.role_names & set(body.approval.roles) or rank(approver) < rank(request.requester):
         raise NotYours("The policy asks for somebody with another role. Leave it to them.")
     if is_one_of_ours(approver.id, request.customer):
@@ -87,7 +89,7 @@ def pinned(request: ApprovalRequest) -> Body:
 
 
 def route(request: ApprovalRequest, body: Body) -> Approval:
-    return BEYOND if request.is_beyond_policies else body.approval
+    return BEYOND if request.is_beyond_policies or request.honours_id is not None else body.approval
 
 
 def total(standing: Standing, amount: int, *, is_booked: bool) -> int:
@@ -159,7 +161,8 @@ def authority_in(giver_id: int, request: ApprovalRequest, *gesture_ids: int, now
     """The authority of one person over the request's customer, in its conversation."""
     customer = db.session.get_one(Customer, request.customer_id)
     talk = db.session.get(Interaction, request.interaction_id)
-    return authority(giver(giver_id), customer, talk, request.occasion, gesture_ids, now)
+    promised = db.session.get_one(LedgerEntry, request.honours_id) if request.honours_id is not None else None
+    return authority(giver(giver_id), customer, talk, request.occasion, gesture_ids, now, promised)
 
 
 def version_with_gesture(version_id: int) -> GestureVersion:
@@ -208,7 +211,7 @@ def lent(approver_id: int, standing: Standing, now: datetime, *, but: int) -> in
     """What of one of their own limits they lent in its window to people whom no policy lets give."""
     limit, policy = standing.limit, standing.policy
     start = since(limit, policy, now)
-    beyond = cast(ApprovalRequest.failures, String) == "[]"
+    beyond = and_(cast(ApprovalRequest.failures, String) == "[]", ApprovalRequest.honours_id.is_(None))
     money = [] if limit.measure is Measure.COUNT else [LedgerEntry.currency == policy.body.currency]
     query = (
         select(func.coalesce(func.sum(amount_counted(limit)), 0))

@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
+from console.empowerment.policies import suspended
 from console.errors import DomainError
 from console.gestures import approvals
 from console.gestures.advising import occasion_now
@@ -19,12 +20,14 @@ from console.gestures.approval_models import ApprovalRequest, RequestState
 from console.gestures.approval_queries import asked_by, mark
 from console.gestures.asking import ask
 from console.gestures.blueprint import bp
+from console.gestures.honouring import ask_to_honour
 from console.gestures.links import remember
 from console.gestures.locking import Busy
+from console.gestures.models import LedgerEntry
 from console.gestures.panel_views import customer_or_404, done, later, show
 from console.gestures.refusals import OneOfOurs, OverLimit
 from console.gestures.terms import Terms
-from console.web import wants_partial
+from console.web import LARGEST_ID, wants_partial
 
 TOLD = {
     RequestState.APPROVED: ("give", "Approved: it is held for you"),
@@ -59,7 +62,8 @@ def latest(customer_id: int, now: datetime) -> tuple[str, str] | None:
     rows = [db.session.get(ApprovalRequest, one) for one in sorted(seen, reverse=True)[:5] if one < 2**63]
     for row in rows:
         if row and (row.requester_id, row.customer_id) == (current_user.id, customer_id) and not row.is_open(now):
-            return TOLD.get(row.state_at(now))
+            is_kept = row.honours_id is not None and row.state is RequestState.APPROVED
+            return ("give", "Honoured: it is given") if is_kept else TOLD.get(row.state_at(now))
     return None
 
 
@@ -95,6 +99,26 @@ def terms_from(customer_id: int, form: AskForm, now: datetime) -> Terms:
         reason_code=form.reason_code.data or "",
         cost_minor=form.cost.data,
     )
+
+
+@bp.post("/gestures/entries/<int:entry_id>/honouring")
+@requires(Permission.OFFER_GESTURE)
+def honouring(entry_id: int) -> ResponseReturnValue:
+    """It was promised before it was stopped: ask a supervisor to keep it."""
+    entry = db.session.get(LedgerEntry, entry_id) if entry_id <= LARGEST_ID else None
+    if entry is None or entry.agent_id != current_user.id:
+        abort(404)
+    customer_id = entry.customer_id
+    try:
+        ask_to_honour(entry, suspended(), key=request.form.get("key", "")[:64], now=utc_now())
+        db.session.commit()
+    except DomainError as problem:
+        db.session.rollback()
+        return show(customer_or_404(customer_id), 422, problem=str(problem))
+    if not wants_partial():
+        flash("Asked. You see the answer here.", "info")
+        return redirect(url_for("gestures.panel", customer_id=customer_id), code=303)
+    return show(customer_or_404(customer_id), focus="asked")
 
 
 @bp.post("/approvals/<int:request_id>/withdrawal")

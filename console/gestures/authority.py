@@ -103,8 +103,9 @@ def authority(
     occasion: Occasion,
     gesture_ids: tuple[int, ...],
     now: datetime,
+    honours: LedgerEntry | None = None,
 ) -> Authority:
-    """Six statements, and no more for more gestures."""
+    """Six statements, and no more for more gestures. `honours`: what stopped that offer stops nothing here."""
     policies = live_policies(now)
     facts = facts_of(customer.id, now) | gestures_so_far(customer.id, now)
     usage = LedgerUsage(
@@ -116,10 +117,13 @@ def authority(
         gesture_ids=gesture_ids,
         now=now,
     )
+    stopped = suspended()
+    if honours:
+        stopped = stopped.but(policy_id=honours.policy_id, agent_id=honours.agent_id, gesture_id=honours.gesture_id)
     found = Authority(
         giver=agent,
         policies=policies,
-        stopped=suspended(),
+        stopped=stopped,
         channel=(interaction.channel if interaction else Channel.PHONE).value,
         customer=facts,
         interaction=moment(interaction, occasion, facts, now),

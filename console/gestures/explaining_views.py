@@ -33,7 +33,7 @@ def mine() -> ResponseReturnValue:
 def explain() -> ResponseReturnValue:
     """?agent=7&q=Lopez&gesture=2, or &customer=9 once it is clear who is meant."""
     agent_id, customer_id, gesture_id = id_argument("agent"), id_argument("customer"), id_argument("gesture")
-    q = request.args.get("q", "").strip()
+    q = request.args.get("q", "").replace("\0", "").strip()[:100]
     hits = hits_with_customers(find(q)) if q and customer_id is None else []
     if len(hits) == 1:
         customer_id = hits[0].customer.id

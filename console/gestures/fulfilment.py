@@ -6,6 +6,7 @@ another system does in the outbox (outbox.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,27 @@ from console.gestures.models import Fulfilling, Gesture, GestureVersion, LedgerE
 NO_CODES = "No voucher codes are left for this gesture. Add some, then try again."
 CODES_AT_ONCE = 5_000
 PAGE = 30
+HowFar = Callable[[Sequence[int]], dict[int, str]]  # entries' ids; where each is, in words
+HOW_FAR: dict[Fulfilling, HowFar] = {}
+
+
+def tells_how_far(way: Fulfilling) -> Callable[[HowFar], HowFar]:
+    """Register who knows where a gesture is that comes about this way."""
+
+    def register(how_far: HowFar) -> HowFar:
+        HOW_FAR[way] = how_far
+        return how_far
+
+    return register
+
+
+def how_far(rows: Sequence[Fulfilment]) -> dict[int, str]:
+    """Where the gestures of these rows are, by entry; one statement for each way that somebody knows about."""
+    said: dict[int, str] = {}
+    for way, tell in HOW_FAR.items():
+        if entry_ids := [row.entry_id for row in rows if row.way is way]:
+            said |= tell(entry_ids)
+    return said
 
 
 def begin(entry: LedgerEntry, way: Fulfilling, now: datetime) -> bool:

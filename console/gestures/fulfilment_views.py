@@ -72,6 +72,7 @@ def show(status: int = 200, problem: str = "") -> Response:
         "gestures/_fulfilments.html",
         status,
         rows=rows[: fulfilment.PAGE],
+        how_far=fulfilment.how_far(rows[: fulfilment.PAGE]),
         state=state,
         way=way,
         ways=[one for one in Fulfilling if one is not Fulfilling.NONE],

@@ -70,6 +70,7 @@ class Approved:
     approver_id: int
     policy_version_id: int | None
     allowed: frozenset[Limit]
+    honours_id: int | None = None  # the offer that a kill switch withdrew after it was promised
 
 
 def hold_approved(terms: Terms, approved: Approved, *, key: str, now: datetime) -> LedgerEntry:
@@ -102,7 +103,8 @@ def hold(terms: Terms, key: str, now: datetime, approved: Approved | None = None
     must_name_amount(version, terms.cost_minor)
     customer = db.session.get_one(Customer, terms.customer_id)
     respect_the_customer(terms.agent_id, customer, version, terms.occasion, now)
-    found = authority(parties.giver, customer, interaction, terms.occasion, (version.gesture_id,), now)
+    promised = withdrawn(approved.honours_id) if approved and approved.honours_id is not None else None
+    found = authority(parties.giver, customer, interaction, terms.occasion, (version.gesture_id,), now, promised)
     decision = found.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
     if approved and approved.policy_version_id is None:
         own = authority(giver(approved.approver_id), customer, interaction, terms.occasion, (version.gesture_id,), now)
@@ -120,6 +122,14 @@ def booked_before(terms: Terms, key: str) -> LedgerEntry | None:
     ).first()
     if entry and entry.terms_hash != terms.digest:
         raise KeyConflict("This offer was already made on other terms. Reload the page and offer it afresh.")
+    return entry
+
+
+def withdrawn(entry_id: int) -> LedgerEntry:
+    """Raises WrongState when it was not withdrawn, and so counts still."""
+    entry = db.session.get_one(LedgerEntry, entry_id, populate_existing=True)
+    if entry.state is not EntryState.VOIDED:
+        raise WrongState(f"There is nothing to honour: that offer is {entry.state.label.lower()}.")
     return entry
 
 
@@ -201,7 +211,7 @@ def book(
 CHANGED = "The policy was changed since this was asked. Ask again under the new one."
 RAN_OUT = "The offer ran out before the customer said yes. Offer it again."
 STOPPED = (
-    "{what} was paused after this was offered, so it is withdrawn. If it is promised already, ask a supervisor now."
+    "{what} was paused after this was offered, so it is withdrawn. If it is promised already, ask that it be honoured."
 )
 
 
@@ -224,13 +234,18 @@ def grant(entry_id: int, *, actor_id: int, now: datetime) -> LedgerEntry:
             step(entry, EntryState.VOIDED, actor_id=None, now=now)
             problem = STOPPED.format(what=stopped)
         else:
-            step(entry, EntryState.GRANTED, actor_id=actor_id, now=now)
-            version = db.session.get_one(GestureVersion, entry.gesture_version_id)
-            if fulfilment.begin(entry, version.fulfilment, now):
-                step(entry, EntryState.FULFILLED, actor_id=None, now=now)
+            say_yes(entry, actor_id, now)
     if problem:
         raise WrongState(problem)
     return entry
+
+
+def say_yes(entry: LedgerEntry, actor_id: int, now: datetime) -> None:
+    """Granted, and whatever has to be done for it begun; under the ledger's locks."""
+    step(entry, EntryState.GRANTED, actor_id=actor_id, now=now)
+    version = db.session.get_one(GestureVersion, entry.gesture_version_id)
+    if fulfilment.begin(entry, version.fulfilment, now):
+        step(entry, EntryState.FULFILLED, actor_id=None, now=now)
 
 
 def what_stopped(entry: LedgerEntry, stopped: Suspended) -> str:

@@ -23,6 +23,7 @@ from console.gestures.approval_queries import asked_by, mark
 from console.gestures.approving import not_askable, version_with_gesture
 from console.gestures.blueprint import bp
 from console.gestures.forms import OfferForm
+from console.gestures.honouring import promised
 from console.gestures.learning_models import Suggestion
 from console.gestures.locking import Busy
 from console.gestures.models import EntryState, LedgerEntry
@@ -216,6 +217,7 @@ def show(
         customer=customer,
         found=found,
         holds=holds,
+        promised=promised(customer.id, current_user.id, found.authority.stopped, now) if found.authority else [],
         news=news,
         news_until=now.isoformat(),
         refusal=refusal,

@@ -26,6 +26,7 @@ from console.importing.saving import (
 )
 from console.importing.shop import CUSTOMER, total_of
 from notes.models import Note, NoteKind, NoteRevision
+from notes.screening import holds_card_number
 
 Build = Callable[[Values, Run], Values]  # a row's own columns; may raise BadRow
 Tell = Callable[[Values, int], Happened | None]  # the event that a saved row stands for
@@ -90,6 +91,8 @@ def write_notes(rows: Sequence[Values], run: Run) -> list[Result]:
     own = ("external_id", "kind", "body", "quotable", "pinned", "follow_up_on", "written_at")
 
     def build(row: Values, run: Run) -> Values:
+        if holds_card_number(row["body"]):
+            raise BadRow("body seems to hold a card number, which is never stored")
         values = {name: row[name] for name in own if name in row}
         if row.get("interaction") is not None:
             if row["interaction"] not in interactions:
@@ -108,6 +111,7 @@ def write_notes(rows: Sequence[Values], run: Run) -> list[Result]:
 
 def write_preferences(rows: Sequence[Values], run: Run) -> list[Result]:
     def build(row: Values, run: Run) -> Values:
+        refuse_card_number(row["text"])
         own = ("external_id", "text", "category", "confirmed_at")
         values = {name: row[name] for name in own if name in row}
         values["provenance"] = row.get("provenance") or Provenance.STATED
@@ -116,12 +120,18 @@ def write_preferences(rows: Sequence[Values], run: Run) -> list[Result]:
     return write_kept(rows, run, Preference, build, telling("preference.added", Topic.PROFILE, "created_at"))
 
 
+def refuse_card_number(text: str) -> None:
+    if holds_card_number(text):
+        raise BadRow("text seems to hold a card number, which is never stored")
+
+
 def write_boundaries(rows: Sequence[Values], run: Run) -> list[Result]:
     def build(row: Values, run: Run) -> Values:
         if row["kind"] is BoundaryKind.NO_CALLS_AFTER and row.get("after") is None:
             raise BadRow("after is missing: no calls after what time?")
         if row["kind"] is BoundaryKind.OTHER and not row.get("text"):
             raise BadRow("text is missing: a boundary of the kind other says what was refused")
+        refuse_card_number(row.get("text") or "")
         values = {name: row[name] for name in ("external_id", "kind", "text", "after", "confirmed_at") if name in row}
         return values | ({"created_at": row["learned_at"]} if row.get("learned_at") else {})
 

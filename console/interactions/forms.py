@@ -16,7 +16,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Optional
 
-from console.customers.forms import CATEGORIES
+from console.customers.forms import CATEGORIES, no_card_number
 from console.interactions.handling import WrapUp
 from console.interactions.live_models import RootCause
 from console.interactions.models import Channel, Speaker, WrapUpCode
@@ -123,7 +123,8 @@ class KeepForm(FlaskForm):
     kind = HiddenField(validators=[AnyOf(["promise", "preference"], "Reload the page and try again.")])
     utterance_id = IntegerField(validators=[NumberRange(1, LARGEST_ID, "Reload the page and try again.")])
     text = StringField(
-        "What to keep", [DataRequired("Write what to keep"), Length(max=300, message="300 characters fit")],
+        "What to keep",
+        [DataRequired("Write what to keep"), Length(max=300, message="300 characters fit"), no_card_number],
         filters=[stripped],
     )  # fmt: skip
     category = SelectField("About", choices=CATEGORIES, default="other")

@@ -34,6 +34,10 @@ class Kept:
         """Changes with every change of it."""
         return self.row.changed_at.isoformat() if self.row else ""
 
+    @property
+    def changed_at(self) -> datetime | None:
+        return self.row.changed_at if self.row else None
+
 
 def kept() -> list[Kept]:
     """All kinds: the shipped ones, as changed, then those that came with a file."""

@@ -55,6 +55,7 @@ class Follower:
     topics: frozenset[str]
     user_id: int
     sign_in: str  # the user's fs_uniquifier when the page was opened
+    needs: Permission = Permission.SEE_CUSTOMER  # without it the page follows no more
     customer_id: int | None = None
     socket: socket.socket | None = None  # to see that the page has gone
     messages: Queue[Told | None] = field(default_factory=lambda: Queue(LONGEST_QUEUE))
@@ -237,9 +238,10 @@ class Hub:
         followers = self.followers()
         ids = {follower.user_id for follower in followers}
         users = db.session.scalars(select_rows(User).where(User.id.in_(ids))).unique() if ids else ()
-        may = {user.id: user.fs_uniquifier for user in users if user.active and allowed(user, Permission.SEE_CUSTOMER)}
+        here = {user.id: user for user in users if user.active}
         for follower in followers:
-            if may.get(follower.user_id) != follower.sign_in:
+            user = here.get(follower.user_id)
+            if not user or user.fs_uniquifier != follower.sign_in or not allowed(user, follower.needs):
                 follower.end()
 
 

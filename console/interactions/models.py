@@ -169,4 +169,5 @@ class Utterance(Base):
     text: Mapped[str] = mapped_column(Text)
     said_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(default=0)  # a later one of the same external id corrects the words
+    said_by_id: Mapped[int | None] = mapped_column(BigKey)  # who had the talk then; none: the customer, or unknown
     is_whisper: Mapped[bool] = mapped_column(default=False)  # for colleagues: the customer never hears or reads it

@@ -14,7 +14,7 @@ from flask_login import current_user, user_logged_out
 from sqlalchemy import select
 
 from console.auth.models import User
-from console.auth.permissions import Permission, requires
+from console.auth.permissions import Permission, may, requires
 from console.customers.models import Customer
 from console.db import db, utc_now
 from console.feed import FeedEntry, tell
@@ -46,7 +46,7 @@ def hub() -> Hub:
 
 
 @bp.get("/stream")
-@requires(Permission.SEE_CUSTOMER)
+@requires(Permission.COME_IN)
 def stream() -> ResponseReturnValue:
     """What happens from now on, and since Last-Event-ID, `after` (an id too) or `since` (a moment in milliseconds)."""
     topics, customer_id = followed()
@@ -56,6 +56,7 @@ def stream() -> ResponseReturnValue:
         topics,
         user_id=current_user.id,
         sign_in=current_user.fs_uniquifier,
+        needs=Permission.SEE_CUSTOMER if may("SEE_CUSTOMER") else Permission.COME_IN,
         customer_id=customer_id,
         socket=request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket"),
     )
@@ -90,7 +91,7 @@ def events(follower: Follower, begin: list[Told]) -> Iterator[bytes]:
 
 
 @bp.get("/feed")
-@requires(Permission.SEE_CUSTOMER)
+@requires(Permission.COME_IN)
 def feed() -> ResponseReturnValue:
     """The same as JSON, for pages that ask every few seconds."""
     topics, customer_id = followed()
@@ -116,8 +117,15 @@ def presence(customer_id: int) -> ResponseReturnValue:
 
 
 def followed() -> tuple[frozenset[str], int | None]:
-    """The topics that the page asks for, and its customer. Aborts with 404 for what is not there."""
+    """The topics that the page asks for, and its customer. Aborts with 404 for what is not there.
+
+    Whoever may not see customers hears of the delivery cards alone.
+    """
     topics = {f"user:{current_user.id}"}
+    if request.args.get("cards") and may("PACK_CARD"):
+        topics.add("cards")
+    if not may("SEE_CUSTOMER"):
+        return frozenset(topics), None
     if current_user.team_id:
         topics.add(f"team:{current_user.team_id}")
     found: dict[str, int] = {}

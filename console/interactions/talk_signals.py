@@ -33,7 +33,7 @@ SAME = 0.72  # cosine from which a sentence says what another one said
 SHORTEST_SAME = 5  # words of a sentence that can repeat another one
 MOST_SENTENCES = 40  # of one turn
 LONGEST = 400  # characters of a sentence that are read
-MOST_EXAMPLES, LONGEST_EXAMPLE = 100, 300
+MOST_EXAMPLES, LONGEST_EXAMPLE = 400, 300
 
 
 @dataclass(frozen=True)

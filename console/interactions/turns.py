@@ -133,6 +133,7 @@ def take(interaction: Interaction, turn: Turn, known: dict[str, Utterance], now:
         text=text,
         said_at=said_at,
         revision=turn.revision,
+        said_by_id=interaction.agent_id if turn.speaker is Speaker.AGENT else None,
         is_whisper=turn.whisper,
     )
     db.session.add(utterance)

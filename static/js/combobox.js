@@ -1,5 +1,6 @@
 // A search box with a list of hits: arrows move, Enter opens, Escape shuts. Focus stays in the box. While the hits are
 // those of other words than the ones in the box (aria-busy), none of them can be chosen: Enter then asks the server.
+// With data-combobox="first" Enter opens the first one, and waits for it if it has to.
 const BUSY = '[aria-busy="true"]';
 
 export function options(list) {
@@ -59,6 +60,9 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && !list.hidden && marked(list)) {
     event.preventDefault();
     marked(list).click();
+  } else if (event.key === "Enter" && takesFirst(list) && list.matches(BUSY)) {
+    event.preventDefault();
+    list.dataset.entered = "yes";
   } else if (event.key === "Enter") {
     input.dataset.asked = input.value; // hits that come late do not open over the answer
     shut(input, list);
@@ -75,14 +79,18 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   const input = document.querySelector(`[data-combobox] [role="combobox"][aria-controls="${detail.target.id}"]`);
   detail.target.removeAttribute("aria-busy");
   if (!input || document.activeElement !== input || input.dataset.asked === input.value) return;
-  mark(input, detail.target, null);
+  const first = takesFirst(detail.target) ? options(detail.target)[0] : null;
+  mark(input, detail.target, first);
   openList(input, detail.target);
+  if (detail.target.dataset.entered) first?.click();
+  delete detail.target.dataset.entered;
 });
 
 document.addEventListener("input", (event) => {
   const found = event.target.matches?.('[data-combobox] [role="combobox"]') && parts(event.target);
   if (!found) return;
   found.list.setAttribute("aria-busy", "true");
+  delete found.list.dataset.entered;
   mark(found.input, found.list, null);
   if (event.target.value.trim() === "") shut(found.input, found.list);
 });
@@ -91,6 +99,10 @@ document.addEventListener("input", (event) => {
 document.addEventListener("submit", (event) => {
   if (asksInPlace(event.target)) event.target.querySelector('input[type="search"]')?.blur();
 });
+
+function takesFirst(list) {
+  return Boolean(list.closest('[data-combobox="first"]'));
+}
 
 function asksInPlace(form) {
   return form?.matches('form[role="search"][hx-get]') ?? false;

@@ -1,5 +1,5 @@
 // textarea[data-draft="key"]: what is typed there, and in the form around it, survives a closed tab, until it is saved, discarded or a week old.
-const PREFIX = `draft:${document.body.dataset.user ?? ""}:`;
+const PREFIX = `draft:${document.body.dataset.user ?? localStorage.getItem("capture:user") ?? ""}:`; // without a connection the page knows no user
 const SENT = "drafts-sent";
 const WEEK = 7 * 24 * 3600 * 1000;
 
@@ -29,11 +29,13 @@ document.addEventListener("submit", ({ target }) => {
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.requestConfig.verb === "get" || detail.xhr.status >= 400) return;
-  for (const area of areas(detail.requestConfig.elt.closest("form") ?? detail.requestConfig.elt)) {
-    localStorage.removeItem(slot(area));
-    area.parentElement.querySelector(":scope > .draft-line")?.remove();
-  }
+  areas(detail.requestConfig.elt.closest("form") ?? detail.requestConfig.elt).forEach(forget);
 });
+
+export function forget(area) {
+  localStorage.removeItem(slot(area));
+  area.parentElement.querySelector(":scope > .draft-line")?.remove();
+}
 
 document.addEventListener("htmx:load", ({ detail }) => areas(detail.elt).forEach(restore));
 

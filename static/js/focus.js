@@ -10,6 +10,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
 });
 
 document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
+  // Words are saved, or something stands above them: the next keys are no words. htmx put the cursor back by its id.
+  if (elt.matches("[data-leave]") && elt.contains(document.activeElement)) return settleOn(elt);
   if (!left?.place.contains(elt)) return;
   const { what } = left;
   left = null;

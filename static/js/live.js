@@ -2,7 +2,7 @@
 // changes. A message becomes an event on the body, such as live:utterances, with detail {topic, …}; panels listen with
 // hx-trigger="live:utterances from:body". Without a stream the page asks every few seconds.
 const { live, liveFeed, liveSince } = document.body.dataset;
-const KINDS = ["utterances", "state", "help", "steps", "presence", "inbox", "queue"]; // loaded again when too much was missed
+const KINDS = ["utterances", "state", "help", "steps", "presence", "inbox", "queue", "promises", "cards"]; // loaded again when too much was missed
 const HIDDEN = 20_000; // ms that a page out of view keeps its stream
 const BEGINS = 20_000; // a stream says so at once
 const SILENCE = 40_000; // the server gives a sign of life every 15 s

@@ -38,6 +38,13 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form?.requestSubmit();
 });
 
+// A textarea[data-enter] has no lines of its own: Enter presses its form's first button.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || event.shiftKey || !event.target.matches("textarea[data-enter]")) return;
+  event.preventDefault();
+  event.target.form.querySelector("button:not([type=button])").click();
+});
+
 // A menu whose form was refused comes back open.
 function openAgain(within) {
   within.querySelectorAll?.("[popover][data-open]").forEach((menu) => menu.showPopover());

@@ -84,7 +84,7 @@ def test_a_supervisor_stops_a_policy_and_the_next_offer_obeys(open_as: Open) -> 
     supervisor.get_by_role("button", name="Stop it", exact=True).click()
     expect(supervisor.get_by_role("main")).to_contain_text("Stopped: What agents may give")
     offer.click()
-    expect(agent.get_by_role("alert").first).to_contain_text("is stopped just now")
+    expect(agent.get_by_role("alert").filter(has_text="is stopped just now")).to_be_visible()
     supervisor.get_by_role("button", name="Let it go on").click()
     expect(supervisor.get_by_role("main")).not_to_contain_text("Stopped:")
 
@@ -171,3 +171,21 @@ def test_an_administrator_adds_a_user_with_one_role(open_as: Open) -> None:
     page.get_by_label("Sales").press("Space")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Kit Keys may sign in")
+
+
+def test_a_note_written_without_a_connection_is_there_once_when_it_is_back(open_as: Open) -> None:
+    page = open_as("sales", "/notes/new", width=390)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    page.goto(page.url)
+    page.get_by_label("About whom?").fill("nell")
+    page.keyboard.press("Enter")
+    page.keyboard.type("Asked for the oak handles in brass.")
+    page.get_by_role("button", name="Save").click()
+    page.reload()
+    waiting = page.get_by_role("region", name="Waiting on this device")
+    expect(waiting).to_contain_text("Nell Abara")
+    page.context.set_offline(False)
+    expect(waiting).to_be_hidden()
+    page.get_by_role("link", name="Nell Abara").click()  # of the page that came back
+    expect(page.get_by_role("listitem").filter(has_text="oak handles in brass")).to_have_count(1)

@@ -18,6 +18,9 @@ from console.demo.people import Person
 from console.demo.reading import DOMAIN, articles, conversations, table, wares
 from console.empowerment.kinds import GestureKind, Occasion
 from console.interactions.models import Channel, WrapUpCode
+from notes.cards.checks import Situation, check_card
+from notes.cards.models import Paper
+from notes.cards.words import drafted
 from notes.models import NoteKind, PromiseState
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
@@ -33,7 +36,7 @@ def test_there_is_as_much_as_promised() -> None:
     assert len(TALKS) == 40
     assert 60 <= len(articles(DAYS)) <= 80
     assert len(table("gestures")) == 13
-    assert len(table("staff")["people"]) == 13
+    assert len(table("staff")["people"]) == 14
     assert {role for _, role, _ in table("staff")["people"].values()} == set(ROLES)
     assert {role for line in table("policies")["policies"] for role in line.get("who", {}).get("roles", ())} == {
         "agent", "sales", "supervisor"
@@ -70,6 +73,21 @@ def test_everybody_who_is_named_works_there() -> None:
     named |= {article.owner.removesuffix(f"@{DOMAIN}") for article in articles(DAYS)}
     named |= {line["written_by"] for line in table("policies")["policies"]}
     assert named <= STAFF
+
+
+def test_every_card_quotes_its_note_and_fits_on_the_paper() -> None:
+    cards, said = table("cards"), {f"{talk['key']}-{place}": note for talk in TALKS
+                                   for place, note in enumerate(talk["notes"], 1)}  # fmt: skip
+    for line in cards["cards"]:
+        assert line["author"] in STAFF and line["quote"] in line["note"]
+        assert not re.search(r"\b(he|she|his|hers?|him)\b", line["note"], re.IGNORECASE), line["note"]
+    assert cards["given"]["quote"] in said[cards["given"]["note"]]["text"]
+    for line in [*cards["cards"], cards["given"]]:
+        body = drafted("Christodoulos", line["line"], "Agnieszka", "en")
+        assert [check.text for check in check_card(body, Paper.A6, Situation(), lambda text: []) if check.blocks] == []
+    for line in cards["notes"]:
+        assert {line["author"], *line.get("mentions", ())} <= STAFF
+        assert all(found["sentence"] in line["text"] for found in line.get("findings", ()))
 
 
 def test_conversations_belong_to_customers_and_to_their_own_orders() -> None:

@@ -92,6 +92,7 @@ def test_what_holds_no_words_gives_no_passage(body: str) -> None:
     ("See e.g. the lamp. It works.", ["See e.g. the lamp.", "It works."]),
     ("1. Open it.\n2. Close it.", ["1. Open it.", "2. Close it."]),
     ("It costs 3.95 a parcel.", ["It costs 3.95 a parcel."]),
+    ("Ring on Tuesday at 3. His twins start school.", ["Ring on Tuesday at 3.", "His twins start school."]),
     ("“Keep it.” She did.", ["“Keep it.”", "She did."]),
     ("第一句。第二句。", ["第一句。", "第二句。"]),
     ("", []),

@@ -26,12 +26,17 @@ from console.empowerment.models import EmpowermentPolicy, PolicyVersion
 from console.errors import DomainError
 from console.events import Event, Topic, record_event
 from console.gestures.approval_models import ApprovalRequest
+from console.gestures.fulfilment_models import Fulfilment, FulfilmentState
 from console.gestures.ledger import Terms, grant, offer
-from console.gestures.models import Gesture, GestureVersion, LedgerEntry
+from console.gestures.models import Fulfilling, Gesture, GestureVersion, LedgerEntry
 from console.interactions.models import Interaction, InteractionState, Utterance
 from console.web import zone
 from knowledge.models import Article, ArticleLink, AskedIn, AskedQuestion, KnowledgeGap
+from notes.beside.models import NoteMention, NoteTemplate
+from notes.cards.models import DeliveryCard
+from notes.findings.models import NoteFinding
 from notes.models import Note, Promise, PromiseState
+from notes.promises.away_models import Absence
 from tests import postgres
 from tests.conftest import make_app
 from tests.factories import add, make_customer, make_interaction, make_order, make_user
@@ -39,7 +44,7 @@ from tests.factories_gestures import caps, make_policy
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
 # What may lie ahead of the day of loading, and what is the database's own clock.
-AHEAD = {"due_at", "promised_on", "follow_up_on", "verify_by", "recorded_at"}
+AHEAD = {"due_at", "promised_on", "follow_up_on", "verify_by", "recorded_at", "until_on"}
 # These only ever grow, or wait to be worked off.
 COUNTERS = {"knowledge_revisions", "article_changes", "roles", "alembic_version", "fact_changes"}
 
@@ -124,8 +129,8 @@ def test_there_is_a_shop(inside: None) -> None:
     assert counts(Utterance) > 400
     assert counts(Article) == 72
     assert counts(Gesture) == 13
-    assert counts(User) == 13
-    assert counts(Team) == 3
+    assert counts(User) == 14
+    assert counts(Team) == 4
     assert counts(LedgerEntry) > 80
     named = {role for body in db.session.scalars(select(PolicyVersion.body)) for role in body["who"]["roles"]}
     assert named == {"agent", "sales", "supervisor"}
@@ -156,6 +161,18 @@ def test_today_looks_alive(inside: None) -> None:
     assert counts(Complaint, Complaint.settled_at.is_(None)) >= 4
     assert counts(Order, Order.status == "processing") >= 5
     assert counts(Order, Order.placed_at > NOW - timedelta(days=1)) >= 3
+
+
+def test_what_is_noted_and_packed_has_something_to_look_at(inside: None) -> None:
+    states = set(db.session.scalars(select(DeliveryCard.state)))
+    assert {"draft", "approved", "written", "packed"} <= states
+    tied = db.session.scalars(select(DeliveryCard).where(DeliveryCard.entry_id.is_not(None))).one()
+    assert tied.quote in db.session.get_one(Note, tied.note_id).body
+    waits = Fulfilment.way == Fulfilling.CARD, Fulfilment.state == FulfilmentState.WAITING
+    assert counts(Fulfilment, *waits) >= 2  # hers, and one for an order to come
+    assert counts(Promise, Promise.handed_from_id.is_not(None)) == 1
+    assert counts(Event, Event.kind == "promise.handed_over") == 1
+    assert [counts(NoteMention), counts(NoteFinding), counts(NoteTemplate), counts(Absence)] == [5, 2, 5, 1]
 
 
 def test_isla_is_told_as_written(inside: None) -> None:
@@ -209,7 +226,7 @@ def test_limits_were_kept_when_gestures_were_given(inside: None) -> None:
 def test_the_people_of_the_sign_in_list_can_sign_in(shop: Flask) -> None:
     with shop.app_context():
         people = loading.sign_ins()
-    assert [role for role, _, _ in people] == ["agent", "sales", "supervisor", "administrator"]
+    assert [role for role, _, _ in people] == ["agent", "sales", "supervisor", "administrator", "delivery"]
     role, address, password = people[0]
     response = shop.test_client().post("/login", data={"email": address, "password": password})
     assert (role, response.status_code) == ("agent", 302)

@@ -160,7 +160,7 @@ def test_a_kill_switch_stops_offers_and_takes_back_what_is_held(shop: SimpleName
     subject = {"agent": shop.agent.id, "gesture": shop.version.gesture_id, "policy": shop.policy.policy_id}[kind]
     row = suspend(shop, kind, subject)
     refused(shop, {"agent": "paused for you", "gesture": "paused for everybody", "policy": "is stopped just now"}[kind])
-    with pytest.raises(WrongState, match="ask a supervisor"):
+    with pytest.raises(WrongState, match="ask that it be honoured"):
         ledger.grant(held.id, actor_id=shop.agent.id, now=NOW)
     assert held.state is EntryState.VOIDED
     row.lifted_at = NOW

@@ -154,6 +154,7 @@ def test_a_hand_over_whispers_to_colleagues_alone(talk: Interaction) -> None:
     assert queues.waiting_for(make_user(session)) == []  # another team's
     handling.take(talk, dana.id, now=at(5))
     assert (talk.agent_id, talk.state) == (dana.id, "live")
+    assert turns.say(talk, A, "Dana here", now=at(6)).said_by_id == dana.id
     assert session.get_one(Transfer, transfer.id, populate_existing=True).taken_by_id == dana.id
     told = {(entry.topic, entry.kind) for entry in session.scalars(select(FeedEntry))}
     assert {(f"team:{team.id}", "queue"), (f"user:{dana.id}", "inbox"), (f"interaction:{talk.id}", "state")} <= told

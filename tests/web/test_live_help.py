@@ -106,7 +106,9 @@ def test_a_pinned_article_stays_on_top_and_one_sent_away_is_gone(
     assert page.index(f'data-article="{lamps.id}"') < page.index(f'data-article="{cards.id}"')
     sent = {"mark": "dismissed", "reason": "done", "interaction_id": talk.id}
     assert agent.post(address(cards.id), data=sent, headers=HTMX).status_code == 204
-    assert f'data-article="{cards.id}"' not in pane(agent, talk)
+    page = pane(agent, talk)
+    assert f'data-article="{cards.id}"' not in page
+    assert f"Bring back “{cards.title}”" in page
     kinds = session.scalars(select(ArticleFeedback.kind).where(ArticleFeedback.article_id == cards.id)).all()
     assert FeedbackKind.DISMISSED in kinds
     assert {(row.mark, row.reason) for row in session.scalars(select(HelpMark))} == {
@@ -115,6 +117,7 @@ def test_a_pinned_article_stays_on_top_and_one_sent_away_is_gone(
     }
     agent.post(address(cards.id), data={"mark": "none"}, headers=HTMX)
     assert f'data-article="{cards.id}"' in pane(agent, talk)
+    assert "Bring back" not in pane(agent, talk)
     told = session.scalars(select(FeedEntry.topic).where(FeedEntry.kind == "help")).all()
     assert told == [f"interaction:{talk.id}"] * 3
     for data in ({}, {"mark": "x"}, {"mark": "dismissed", "reason": "x"}):

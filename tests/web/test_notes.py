@@ -110,9 +110,11 @@ def test_what_cannot_be_kept_is_told_and_nothing_is_saved(
 def test_a_note_of_three_megabytes_is_refused_as_too_large(sign_in: SignIn, session: Session) -> None:
     customer = make_customer(session)
     client = sign_in("agent")
-    response = client.post(f"/customers/{customer.id}/notes", data={"body": "x" * 3_000_000}, headers=HTMX)
-    assert response.status_code == 413
-    assert "larger than this page takes" in response.text
+    sent = {"body": "x" * 3_000_000, "customer_id": customer.id}
+    for address in (f"/customers/{customer.id}/notes", "/notes/new", "/notes/waiting"):
+        response = client.post(address, data=sent, headers=HTMX)
+        assert response.status_code == 413
+        assert "larger than this page takes" in response.text  # told beside the box, which keeps the words
     assert written(session) == []
 
 

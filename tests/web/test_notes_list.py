@@ -39,7 +39,7 @@ def client(sign_in: SignIn, session: Session) -> FlaskClient:
 def shown(client: FlaskClient, query: str) -> list[str]:
     response = client.get(f"/notes?{query}")
     assert response.status_code == 200, response.text
-    return re.findall(r'<p class="excerpt">(.*?)</p>', response.text)
+    return [re.sub("<.*?>", "", text) for text in re.findall(r'<p class="excerpt"[^>]*>(.*?)</p>', response.text)]
 
 
 FILTERED = [
@@ -51,10 +51,10 @@ FILTERED = [
     ("whose=all&quotable=y", ["Dan on lamps"]),
     ("whose=all&due=y", ["Ivo on oak"]),
     ("whose=mine&period=30", ["Maya on tea, 100% cotton"]),
-    ("whose=mine&q=TEA", ["Maya on tea, 100% cotton"]),  # among the last 90 days when no time is chosen
-    ("whose=mine&q=tea&period=365", ["Maya on tea, 100% cotton", "Maya of old, on tea"]),
+    ("whose=mine&q=TEA", ["Maya on tea, 100% cotton", "Maya of old, on tea"]),
+    ("whose=mine&q=tea&period=90", ["Maya on tea, 100% cotton"]),
     ("whose=mine&q=100%25", ["Maya on tea, 100% cotton"]),
-    ("whose=mine&q=1%25c", []),  # a percent sign is a percent sign
+    ("whose=mine&q=1%25c", []),  # neither a pattern nor a part of a word
     ("whose=mine&q=_", []),
 ]
 
@@ -76,8 +76,6 @@ def test_a_customer_and_an_author_narrow_the_list(client: FlaskClient, session: 
 
 
 UNANSWERABLE = [
-    ("whose=all&q=tea", "Choose whose notes to look in"),
-    ("whose=team&q=tea", "Choose whose notes to look in"),
     ("whose=nobody", "Choose from the list."),
     ("author=x", "Not a valid integer"),
     ("author=99999999999999999999", "There is nobody of that number."),

@@ -28,6 +28,14 @@ FOREIGN = {
     "security.logout",
     "security.change_password",
 }
+# Open to whoever has the address; what they give away is said beside each.
+PUBLIC = {
+    "api.openapi", "api_pages.docs", "embed.frame",  # nothing of the shop
+    "capture.offline", "capture.worker",  # nothing at all: what a phone shows while it has no connection
+    "embed.help_for", "embed.use",  # to who sends a token
+    "interactions.survey",  # a customer's own talk, by a sealed link
+    "calendar.read",  # somebody's promises, by a secret address
+}  # fmt: skip
 BY_HEADER = {"embed.use"}  # asks for a token in a header, which no other site's form can send
 NOBODY = 987_654_321  # no row has this id, so that a walk changes nothing
 
@@ -79,6 +87,10 @@ def test_a_route_that_names_none_would_be_noticed(app_with: Callable[..., Flask]
     app.add_url_rule("/back-door", "back_door", lambda: "open")
     with pytest.raises(AssertionError, match="back_door"):
         test_every_route_names_its_permission(app)
+
+
+def test_the_public_routes_are_the_ones_that_are_listed(app: Flask) -> None:
+    assert {rule.endpoint for rule in own_rules(app) if permission_of(app, rule) is None} == PUBLIC
 
 
 def test_the_foreign_routes_are_the_ones_that_are_listed(app: Flask) -> None:

@@ -1,0 +1,1 @@
+"""What stands beside a note: who is mentioned, what is attached, the template it began with."""

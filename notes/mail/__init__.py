@@ -1,0 +1,1 @@
+"""E-mails become notes of whom they are from or to."""

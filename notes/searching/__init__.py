@@ -1,0 +1,1 @@
+"""Finding notes, turns and preferences again, by words and by meaning."""
