@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from threading import Lock
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -93,6 +94,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+# Who waits for SQLite's write lock looks again every 100 ms only, and whoever comes by meanwhile takes it: of several
+# threads one could wait for ten seconds. Here one thread waits for the lock, and the others for that one.
+BEGINNING = Lock()
+
+
 @event.listens_for(Engine, "connect")
 def prepare_sqlite(connection: Any, record: Any) -> None:
     if type(connection).__module__ != "sqlite3":
@@ -117,4 +123,5 @@ def begin_sqlite_write(
     if conn.dialect.name == "sqlite" and (writes or not OPENS_NO_TRANSACTION.match(statement)):
         driver: Any = conn.connection.driver_connection
         if not driver.in_transaction:
-            cursor.execute("BEGIN IMMEDIATE")
+            with BEGINNING:
+                cursor.execute("BEGIN IMMEDIATE")

@@ -91,7 +91,7 @@ def test_promises_go_to_who_stands_in_and_come_back(
     with app.app_context():
         assert tend(utc_now()) == (0, 0)
         monkeypatch.setattr(notes.promises.whereabouts, "today", lambda: date.fromisoformat(day(6)))
-        monkeypatch.setattr("notes.handing.today", lambda: date.fromisoformat(day(6)))
+        monkeypatch.setattr("notes.promises.handing.today", lambda: date.fromisoformat(day(6)))
         assert tend(utc_now()) == (0, 2)
     assert owners(session) == {
         "overdue": dana.id,
