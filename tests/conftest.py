@@ -25,6 +25,7 @@ from console.app import create_app
 from console.auth.models import User
 from console.config import Settings
 from console.db import Base, db
+from console.web import limiter
 from tests import postgres
 from tests.factories import make_user
 
@@ -177,6 +178,10 @@ def app_with(database_url: str) -> Iterator[Callable[..., Flask]]:
         return made[-1]
 
     yield make
+    # There is one limiter, and an app that throttles has switched it on for the others too.
+    if limiter.enabled:
+        limiter.reset()
+        limiter.enabled = False
     for app in made:
         with app.app_context():
             db.session.remove()

@@ -93,7 +93,7 @@ customers = st.fixed_dictionaries(
     }
 )
 EXAMPLES = settings(
-    max_examples=50,
+    max_examples=35,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -33,7 +33,7 @@ def test_no_sequence_exceeds_a_limit_and_no_refusal_is_spurious(shop: type[Shop]
     run_state_machine_as_test(
         shop,
         settings=settings(
-            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "6")),
+            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "5")),
             stateful_step_count=16,
             deadline=None,
             phases=(Phase.generate,),  # making a failure smaller would take minutes

@@ -179,7 +179,7 @@ def test_every_condition_answers_alike_everywhere(databases: list[Connection]) -
         assert mask(Not(rule), ARRAYS, NOW, CUSTOMERS).tolist() == [row[at] is False for row in expected], rule
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rule=RULES.map(readable).filter(lambda rule: rule is not None), shift=st.sampled_from([-1, 0, 1]))
 def test_a_rule_answers_alike_everywhere(databases: list[Connection], rule: Rule, shift: int) -> None:
     now = NOW + shift * MICROSECOND

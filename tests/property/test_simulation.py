@@ -277,7 +277,7 @@ RULES = st.lists(st.integers(0), min_size=1, max_size=4).flatmap(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(RULES, histories(), st.sampled_from([1, 3, 16_000]))
 def test_who_asks_for_the_dearest_comes_down_to_what_fits(rules, wanted, span):
     world, demand = world_of(wanted)
@@ -296,7 +296,7 @@ def test_who_asks_for_the_dearest_comes_down_to_what_fits(rules, wanted, span):
     assert got.tolist() == dearest_that_fits(wanted, rules)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(RULES, histories(), st.sampled_from([1, 3, 16_000]))
 def test_deciding_many_at_once_is_deciding_them_one_by_one(rules, wanted, span):
     world, demand = world_of(wanted)

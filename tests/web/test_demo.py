@@ -264,7 +264,6 @@ def test_a_load_gives_the_same_shop_on_both_engines_and_again(
     [
         datetime(2026, 5, 14, 23, 20, tzinfo=UTC),  # twenty past midnight in London
         datetime(2026, 10, 25, 5, 30, tzinfo=UTC),  # early on the Sunday when the clocks go back
-        datetime(2028, 2, 29, 20, 0, tzinfo=UTC),
     ],
 )
 def test_the_shop_can_be_loaded_at_any_hour(
