@@ -12,6 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
+from console.auth.owning import may_change, own
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.models import Customer, Delivery, Order
 from console.db import db, utc_now
@@ -92,7 +93,7 @@ def create() -> ResponseReturnValue:
 @bp.get("/<int:snippet_id>")
 @requires(Permission.HANDLE_INTERACTION)
 def edit(snippet_id: int) -> ResponseReturnValue:
-    snippet = own(snippet_id)
+    snippet = own(Snippet, snippet_id)
     form = SnippetForm(formdata=None, obj=snippet, whose=SHARED if snippet.owner_id is None else OWN)
     return show(form, snippet)
 
@@ -100,7 +101,7 @@ def edit(snippet_id: int) -> ResponseReturnValue:
 @bp.post("/<int:snippet_id>")
 @requires(Permission.HANDLE_INTERACTION)
 def update(snippet_id: int) -> ResponseReturnValue:
-    snippet, form = own(snippet_id), SnippetForm()
+    snippet, form = own(Snippet, snippet_id), SnippetForm()
     if not form.validate_on_submit():
         return show(form, snippet, status=422)
     try:
@@ -108,7 +109,7 @@ def update(snippet_id: int) -> ResponseReturnValue:
         snippets.change(snippet, words, version=version, actor_id=current_user.id, now=utc_now())
     except DomainError as problem:
         db.session.rollback()
-        snippet = own(snippet_id)
+        snippet = own(Snippet, snippet_id)
         if isinstance(problem, Stale):
             form.version.data, form.version.raw_data = snippet.version, None
             return show(form, snippet, str(problem), status=409)
@@ -122,7 +123,7 @@ def update(snippet_id: int) -> ResponseReturnValue:
 @bp.post("/<int:snippet_id>/removal")
 @requires(Permission.HANDLE_INTERACTION)
 def removal(snippet_id: int) -> ResponseReturnValue:
-    snippet = own(snippet_id)
+    snippet = own(Snippet, snippet_id)
     shortcut = snippet.shortcut
     snippets.remove(snippet, actor_id=current_user.id, now=utc_now())
     db.session.commit()
@@ -147,21 +148,6 @@ def uses(snippet_id: int) -> ResponseReturnValue:
     snippets.count_use(snippet_id, current_user.id)
     db.session.commit()
     return "", 204
-
-
-def may_change(snippet: Snippet) -> bool:
-    is_shared = snippet.owner_id is None
-    return allowed(current_user, Permission.SHARE_SNIPPETS) if is_shared else snippet.owner_id == current_user.id
-
-
-def own(snippet_id: int) -> Snippet:
-    """One that the person may change; 404 for somebody else's, 403 for a shared one that only others may change."""
-    snippet = db.session.scalars(select(Snippet).where(Snippet.id == snippet_id)).first() or abort(404)
-    if snippet.owner_id is not None and snippet.owner_id != current_user.id:
-        abort(404)
-    if not may_change(snippet):
-        abort(403)
-    return snippet
 
 
 def show(form: SnippetForm, snippet: Snippet | None = None, problem: str = "", status: int = 200) -> tuple[str, int]:

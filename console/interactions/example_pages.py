@@ -21,22 +21,20 @@ from wtforms.widgets import HiddenInput
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import Stale
-from console.interactions.talk_signals import MOST_EXAMPLES, Kind, as_yaml, problem_with, read, sentences_of, tidied
+from console.interactions.talk_signals import (
+    MOST_EXAMPLES,
+    Kept,
+    Kind,
+    as_yaml,
+    problem_with,
+    read,
+    sentences_of,
+    tidied,
+)
 from console.web import render_page_or_partial, stripped
 
 LARGEST_FILE = 400_000  # bytes
 LONGEST_TRIED = 1_000
-
-
-class Kept(Protocol):
-    """A kind as it is now; `seen` changes with every change of it, and is empty while it is as it was shipped."""
-
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def seen(self) -> str: ...
-    @property
-    def changed_at(self) -> datetime | None: ...
 
 
 class Keep(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,37 +15,20 @@ from console.events import Topic, record_event
 from console.feed import tell
 from console.interactions.live_models import Heard, TalkSignal
 from console.interactions.models import Interaction
-from console.interactions.talk_signals import Kind, shipped
+from console.interactions.talk_signals import Kept, Kind, shipped
 
 ASKED_BEFORE = "asked_before"
 MOST_CHIPS = 6
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A kind as it is now; `row` when a supervisor has changed it."""
-
-    kind: Kind
-    row: TalkSignal | None = None
-
-    @property
-    def seen(self) -> str:
-        """Changes with every change of it."""
-        return self.row.changed_at.isoformat() if self.row else ""
-
-    @property
-    def changed_at(self) -> datetime | None:
-        return self.row.changed_at if self.row else None
 
 
 def kept() -> list[Kept]:
     """All kinds: the shipped ones, as changed, then those that came with a file."""
     rows = {row.code: row for row in db.session.scalars(select(TalkSignal).order_by(TalkSignal.id))}
     found = [
-        Kept(as_kind(rows.pop(kind.code), kind), row) if (row := rows.get(kind.code)) else Kept(kind)
+        Kept(as_kind(rows.pop(kind.code), kind), row.changed_at) if (row := rows.get(kind.code)) else Kept(kind)
         for kind in shipped()
     ]
-    return found + [Kept(as_kind(row), row) for row in rows.values()]
+    return found + [Kept(as_kind(row), row.changed_at) for row in rows.values()]
 
 
 def as_kind(row: TalkSignal, usual: Kind | None = None) -> Kind:
@@ -70,7 +52,7 @@ def state() -> tuple[int, datetime | None]:
 def keep(kind: Kind, *, seen: str | None, actor_id: int, now: datetime) -> None:
     """Keep a kind as it shall be. `seen`: what the page was made from, None for whatever is there. Raises Stale."""
     row = db.session.scalars(select(TalkSignal).where(TalkSignal.code == kind.code)).first()
-    if seen is not None and seen != Kept(kind, row).seen:
+    if seen is not None and seen != Kept(kind, row.changed_at if row else None).seen:
         raise Stale(
             "Somebody changed this signal meanwhile. Their version is below; save again to put yours in its place."
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,19 @@ class Kind:
     examples: tuple[str, ...]
     counter_examples: tuple[str, ...] = ()
     is_on: bool = True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kind as it is now; when a supervisor last changed it, if one did."""
+
+    kind: Kind
+    changed_at: datetime | None = None
+
+    @property
+    def seen(self) -> str:
+        """Changes with every change of it, and is empty while it is as it was shipped."""
+        return self.changed_at.isoformat() if self.changed_at else ""
 
 
 @dataclass(frozen=True)
@@ -141,20 +155,35 @@ def sentences_of(text: str) -> list[Sentence]:
     return found[:MOST_SENTENCES]
 
 
-@cache
 def shipped() -> tuple[Kind, ...]:
     """What a new console begins with."""
-    return tuple(read(SHIPPED.read_text(encoding="utf-8")))
+    return shipped_in(SHIPPED).kinds
+
+
+def ordinary() -> tuple[str, ...]:
+    """What customers say most of the time: none of any kind."""
+    return shipped_in(SHIPPED).ordinary
+
+
+@dataclass(frozen=True)
+class Shipped:
+    kinds: tuple[Kind, ...]
+    ordinary: tuple[str, ...]  # sentences of no kind
 
 
 @cache
-def ordinary() -> tuple[str, ...]:
-    """What customers say most of the time: none of any kind."""
-    return tidied("\n".join(yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))[ORDINARY]))
+def shipped_in(file: Path) -> Shipped:
+    """A file that comes with the software, parsed once: that takes a second for a thousand sentences."""
+    given = parsed(file.read_text(encoding="utf-8"))
+    return Shipped(tuple(kinds_of(given)), tidied("\n".join(given[ORDINARY])))
 
 
 def read(text: str) -> list[Kind]:
     """Kinds from a YAML file. Raises ValueError with a sentence that says what is wrong with it."""
+    return kinds_of(parsed(text))
+
+
+def parsed(text: str) -> dict[Any, Any]:
     try:
         given: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
@@ -163,6 +192,10 @@ def read(text: str) -> list[Kind]:
         raise ValueError(f"That file cannot be read{where}. Download the present one and change that.") from None
     if not isinstance(given, dict) or not set(given) - {ORDINARY}:
         raise ValueError("There are no signals in that file. Download the present one and change that.")
+    return given
+
+
+def kinds_of(given: dict[Any, Any]) -> list[Kind]:
     return [kind_of(str(code), fields) for code, fields in given.items() if code != ORDINARY]
 
 

@@ -6,12 +6,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
 from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
+from console.auth.owning import may_change, own
 from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
 from console.errors import Stale
@@ -90,14 +90,14 @@ def create() -> ResponseReturnValue:
 @bp.get("/<int:template_id>")
 @requires(Permission.WRITE_NOTE)
 def edit(template_id: int) -> ResponseReturnValue:
-    template = own(template_id)
+    template = own(NoteTemplate, template_id)
     return show(TemplateForm(formdata=None, obj=template, kind=template.kind.value), template)
 
 
 @bp.post("/<int:template_id>")
 @requires(Permission.WRITE_NOTE)
 def update(template_id: int) -> ResponseReturnValue:
-    template, form = own(template_id), TemplateForm()
+    template, form = own(NoteTemplate, template_id), TemplateForm()
     if not form.validate_on_submit():
         return show(form, template, status=422)
     try:
@@ -106,7 +106,7 @@ def update(template_id: int) -> ResponseReturnValue:
     except Stale as problem:
         db.session.rollback()
         db.session.expire_all()
-        template = own(template_id)
+        template = own(NoteTemplate, template_id)
         form.version.data, form.version.raw_data = template.version, None
         return show(form, template, str(problem), status=409)
     db.session.commit()
@@ -117,26 +117,11 @@ def update(template_id: int) -> ResponseReturnValue:
 @bp.post("/<int:template_id>/removal")
 @requires(Permission.WRITE_NOTE)
 def removal(template_id: int) -> ResponseReturnValue:
-    template = own(template_id)
+    template = own(NoteTemplate, template_id)
     templates.remove(template, actor_id=current_user.id, now=utc_now())
     db.session.commit()
     flash(f"“{template.title}” is deleted.", "good")
     return redirect(url_for(".index"), code=303)
-
-
-def may_change(template: NoteTemplate) -> bool:
-    is_shared = template.owner_id is None
-    return allowed(current_user, Permission.SHARE_SNIPPETS) if is_shared else template.owner_id == current_user.id
-
-
-def own(template_id: int) -> NoteTemplate:
-    """One that the person may change; 404 for somebody else's, 403 for a shared one that only others may change."""
-    template = db.session.scalars(select(NoteTemplate).where(NoteTemplate.id == template_id)).first() or abort(404)
-    if template.owner_id is not None and template.owner_id != current_user.id:
-        abort(404)
-    if not may_change(template):
-        abort(403)
-    return template
 
 
 def show(

@@ -15,8 +15,7 @@ from knowledge.embedding import encoder
 from notes.cards.checks import Find, Situation, about_content, folded
 from notes.cards.queries import Around, may_be_quoted, refusals
 from notes.cards.words import WORD, line_to_them
-from notes.findings.examples import examples
-from notes.findings.pointing_out import TOPICS
+from notes.findings.pointing_out import topics
 from notes.findings.proposing import reader
 from notes.findings.sensitive import Remark, remarks_on
 from notes.models import Note, NoteKind
@@ -59,7 +58,7 @@ def private() -> Find:
 
     A topic's own words are sure of it; what only means something like it is for a person to judge.
     """
-    kinds = [one.kind for one in examples() if one.kind.code in TOPICS]
+    kinds = topics()
     finder = reader().ready_for_topics(encoder())
 
     def find(text: str) -> list[tuple[str, list[str], bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -10,27 +10,10 @@ from sqlalchemy import func, select
 from console.db import db
 from console.errors import Stale
 from console.events import Topic, record_event
-from console.interactions.talk_signals import Kind
+from console.interactions.talk_signals import Kept, Kind
 from notes.findings import recognising as findings
 from notes.findings import sensitive
 from notes.findings.models import FindingExamples
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A kind as it is now; `row` when a supervisor has changed it."""
-
-    kind: Kind
-    row: FindingExamples | None = None
-
-    @property
-    def seen(self) -> str:
-        """Changes with every change of it."""
-        return self.row.changed_at.isoformat() if self.row else ""
-
-    @property
-    def changed_at(self) -> datetime | None:
-        return self.row.changed_at if self.row else None
 
 
 def shipped() -> tuple[Kind, ...]:
@@ -41,7 +24,7 @@ def examples() -> list[Kept]:
     """All kinds and topics as they are now."""
     rows = {row.kind: row for row in db.session.scalars(select(FindingExamples))}
     return [
-        Kept(as_kind(rows[kind.code], kind), rows[kind.code]) if kind.code in rows else Kept(kind) for kind in shipped()
+        Kept(as_kind(row, kind), row.changed_at) if (row := rows.get(kind.code)) else Kept(kind) for kind in shipped()
     ]
 
 
@@ -60,7 +43,7 @@ def state() -> tuple[int, datetime | None]:
 def keep(kind: Kind, *, seen: str | None, actor_id: int, now: datetime) -> None:
     """Keep a kind as it shall be. `seen`: what the page was made from, None for whatever is there. Raises Stale."""
     row = db.session.scalars(select(FindingExamples).where(FindingExamples.kind == kind.code)).first()
-    if seen is not None and seen != Kept(kind, row).seen:
+    if seen is not None and seen != Kept(kind, row.changed_at if row else None).seen:
         raise Stale("Somebody changed this meanwhile. Their version is below; save again to put yours in its place.")
     if row is None:
         row = FindingExamples(kind=kind.code)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from console.interactions.talk_signals import Kind
 from knowledge.embedding import encoder
 from notes.findings.examples import examples
 from notes.findings.proposing import reader
 from notes.findings.sensitive import Remark, mark_of, remarks_on, shipped
 from notes.forms import NoteForm
 
-TOPICS = {topic.code for topic in shipped()}
-
 
 def remarks_about(text: str) -> list[Remark]:
     """What in a text is sensitive: by meaning when this process is ready to, otherwise by words and numbers alone."""
-    kinds = [one.kind for one in examples() if one.kind.code in TOPICS]
-    return remarks_on(text, kinds, reader().ready_for_topics(encoder()))
+    return remarks_on(text, topics(), reader().ready_for_topics(encoder()))
+
+
+def topics() -> list[Kind]:
+    """The sensitive ones among what is looked for, as they are now."""
+    codes = {topic.code for topic in shipped()}
+    return [one.kind for one in examples() if one.kind.code in codes]
 
 
 def points_out(form: NoteForm, text: str, *, before: str = "") -> bool:

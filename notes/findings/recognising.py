@@ -12,14 +12,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import time
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from console.interactions.talk_signals import ORDINARY, Kind, read, tidied
+from console.interactions.talk_signals import Kind, shipped_in
 from console.interactions.wrapping import WORD, Embed
 from knowledge.chunking import sentences
 from notes.findings.cues import cues
@@ -182,13 +180,11 @@ def hour_in(words: str) -> time | None:
     return time(number + 12 if number <= 11 else number)
 
 
-@cache
 def shipped() -> tuple[Kind, ...]:
     """What a new console begins with."""
-    return tuple(read(SHIPPED.read_text(encoding="utf-8")))
+    return shipped_in(SHIPPED).kinds
 
 
-@cache
 def ordinary() -> tuple[str, ...]:
     """What notes say most of the time: nothing to keep."""
-    return tidied("\n".join(yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))[ORDINARY]))
+    return shipped_in(SHIPPED).ordinary

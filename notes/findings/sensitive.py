@@ -14,10 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from console.interactions.talk_signals import ORDINARY, Kind, read, tidied
+from console.interactions.talk_signals import Kind, shipped_in
 from notes.findings.recognising import Finder, pieces_of
 
 SHIPPED = Path(__file__).with_name("sensitive.yaml")
@@ -115,12 +114,10 @@ def shortened(words: str) -> str:
     return flat if len(flat) <= LONGEST_NAMED else f"{flat[: LONGEST_NAMED - 1].rsplit(' ', 1)[0]}…"
 
 
-@cache
 def shipped() -> tuple[Kind, ...]:
     """What a new console begins with."""
-    return tuple(read(SHIPPED.read_text(encoding="utf-8")))
+    return shipped_in(SHIPPED).kinds
 
 
-@cache
 def ordinary() -> tuple[str, ...]:
-    return tidied("\n".join(yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))[ORDINARY]))
+    return shipped_in(SHIPPED).ordinary
