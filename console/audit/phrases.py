@@ -87,6 +87,7 @@ PHRASES = {
     "gesture.reviewed": "looked at what was given",
     "gesture.stocked": "said how many there are of a gesture",
     "gesture.voided": "took back an offer to {customer}",
+    "gestures.looked_through": "went through what was given for something to look at",
     "help.dismissed": "took an article away from a talk with {customer}",
     "help.pinned": "pinned an article to a talk with {customer}",
     "help.unmarked": "unpinned or brought back an article in a talk with {customer}",

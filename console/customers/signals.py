@@ -14,6 +14,7 @@ LATE_WINDOW = timedelta(days=45)  # an older delay is history, not news
 CART_WINDOW = timedelta(days=14)
 MILESTONES = frozenset({5, 10, 25, 50, 100, 200, 500, 1000})
 MILESTONE_WINDOW = timedelta(days=30)
+NEW_WINDOW = timedelta(days=60)  # who was a customer longer before their only known order may have ordered before
 ANNIVERSARY_DAYS = 7  # either side of the day
 
 
@@ -23,6 +24,7 @@ class SignalKind(StrEnum):
     LATE_DELIVERY = "late_delivery"
     REPEAT_INTERACTION = "repeat_interaction"
     ABANDONED_CART = "abandoned_cart"
+    FIRST_ORDER = "first_order"
     MILESTONE_ORDER = "milestone_order"
     ANNIVERSARY = "anniversary"
     BIRTHDAY = "birthday"
@@ -119,6 +121,7 @@ def signals(facts: Facts, *, now: datetime, today: date) -> list[Signal]:
         *late(facts.arrivals, now, today),
         *repeated(facts.talks, now),
         *carts(facts.carts, facts.last_order_at, now),
+        *first_order(facts, now),
         *milestone(facts.order_count, facts.last_order_at, now),
         *anniversary(facts.customer_since, now, today),
         *birthday(facts.birthday, now, today),
@@ -183,6 +186,18 @@ def carts(found: Sequence[Cart], last_order_at: datetime | None, now: datetime) 
         Signal(SignalKind.ABANDONED_CART, "Basket left", "a basket was left at the checkout", c.at, {"web_event": c.id})
         for c in open_carts[:1]
     ]
+
+
+def first_order(facts: Facts, now: datetime) -> list[Signal]:
+    """While it is fresh; of nobody who may have ordered before the orders that are known here."""
+    at, since = facts.last_order_at, facts.customer_since
+    if facts.order_count != 1 or at is None or now - at > MILESTONE_WINDOW:
+        return []
+    if since and at.date() - since > NEW_WINDOW:
+        return []
+    ago = near(-max((now - at).days, 0))
+    clause = f"the first order was placed {ago}"
+    return [Signal(SignalKind.FIRST_ORDER, f"First order {ago}", clause, at, {"orders": 1})]
 
 
 def milestone(order_count: int, last_order_at: datetime | None, now: datetime) -> list[Signal]:

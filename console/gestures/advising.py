@@ -28,10 +28,11 @@ from console.gestures.learning_models import Suggestion
 from console.gestures.lots import is_drawn, week_of
 from console.gestures.models import EntryState, Gesture, GestureVersion, LedgerEntry
 from console.gestures.outcomes import beliefs
+from console.gestures.rarity import may_surprise
 from console.gestures.settings import gesture_settings
 from console.gestures.situation import Advice, Candidate, Given, Liking, Refused, Silence, Situation, Suggested
 from console.gestures.suggesting import NO_NEED, suggest, suits_the_moment
-from console.gestures.weights import LEARNED, LONG_STANDING, MODEL, SHOWN
+from console.gestures.weights import HALF_LIFE, LEARNED, LONG_STANDING, MODEL, SHOWN
 from console.interactions.handling import live_with
 from console.interactions.models import Interaction
 from console.money import LARGEST, Money
@@ -59,6 +60,7 @@ class Counsel:
     interaction: Interaction | None  # the one going on
     authority: Authority
     fitting: list[GestureVersion]  # nothing speaks against them now, however weakly they suit
+    signals: list[str]  # the kinds of what is worth knowing now
 
     @property
     def is_paused(self) -> bool:
@@ -107,7 +109,7 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         room=space,
         typical=typical_cost(versions, currency),
         signals=signals,
-        likings=[*likings_of(customer.id), *bought(customer.id)],
+        likings=[*likings_of(customer.id), *bought(customer.id, now)],
         refusals=[Refused(row.kind, row.text, row.after, row.id) for row in boundaries_for(customer.id)],
         history=(history := history_of(customer.id, now)),
         scarcity=scarcity(day_of(decisions.values()), now),
@@ -119,7 +121,7 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
     advice = with_what_may_be_asked(advice, [as_candidate(version) for version in askable], situation)
     stage = str(mine.customer.get("stage") or "")
     return Counsel(
-        advice=shown_now(advice, customer.id, stage, now),
+        advice=shown_now(advice, customer.id, interaction.id if interaction else None, stage, now),
         stage=stage,
         has_policy=any(one.policy for one in decisions.values()),
         may_ask=bool(askable),
@@ -130,6 +132,7 @@ def counsel(customer: Customer, agent_id: int, currency: str, now: datetime) -> 
         interaction=interaction,
         authority=mine,
         fitting=[version for version in allowed if suits_the_moment(as_candidate(version), situation)],
+        signals=[signal.kind.value for signal in signals],
     )
 
 
@@ -162,11 +165,18 @@ def with_what_may_be_asked(advice: Advice, askable: list[Candidate], situation: 
     return replace(advice, items=items, silence=None, sentence="")
 
 
-def shown_now(advice: Advice, customer_id: int, stage: str, now: datetime) -> Advice:
-    """The list as learning orders it; nothing for customers whom the lot keeps out this week, after no failure."""
+def shown_now(advice: Advice, customer_id: int, interaction_id: int | None, stage: str, now: datetime) -> Advice:
+    """The list as learning orders it; after no failure nothing where enough others had a surprise this week, and
+    nothing for whom the lot keeps out."""
     settings = gesture_settings()
-    if advice.items and advice.occasion is Occasion.DELIGHT and held_out(customer_id, now, settings.hold_out_percent):
-        return Advice(advice.occasion, silence=Silence.HELD_OUT, sentence=NO_NEED, withheld=advice.items)
+    if advice.items and advice.occasion is Occasion.DELIGHT:
+        silence = None
+        if not may_surprise(customer_id, interaction_id, stage, now, settings.surprise_percent):
+            silence = Silence.RARE
+        elif held_out(customer_id, now, settings.hold_out_percent):
+            silence = Silence.HELD_OUT
+        if silence:
+            return Advice(advice.occasion, silence=silence, sentence=NO_NEED, withheld=advice.items)
     known = None if settings.rules_only else beliefs(now)
     if known is None or known.is_worse:
         return advice
@@ -225,7 +235,7 @@ def occasion_now(customer_id: int, now: datetime) -> Occasion:
 
 def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime) -> Suggestion:
     """Write down a list as it is shown, an empty one too, so that it can be learned from; once, however often it loads.
-    For the hold-out it is what would have been shown.
+    Of what is kept back it is what would have been shown.
 
     Every item says by which parts it scored and the chance with which it stands in its place.
     """
@@ -257,7 +267,12 @@ def log_shown(found: Counsel, *, customer_id: int, agent_id: int, now: datetime)
             {"gesture_version": version_id, "allowed": decision.is_possible, "may_ask": decision.may_ask}
             for version_id, decision in found.decisions.items()
         ],
-        features={"stage": found.stage, "room": found.room.minor, "currency": found.room.currency},
+        features={
+            "stage": found.stage,
+            "room": found.room.minor,
+            "currency": found.room.currency,
+            "signals": found.signals,
+        },
         seed=seed_of(customer_id, now),
         held_out=advice.silence is Silence.HELD_OUT,
     )
@@ -276,6 +291,7 @@ def as_logged(item: Suggested) -> dict[str, Any]:
         "parts": item.parts,
         "propensity": item.propensity,
         "needs_approval": item.needs_approval,
+        "evidence": [clause.evidence for clause in item.clauses if clause.evidence],
     }
 
 
@@ -284,8 +300,6 @@ def alternative(cost: Money, found: Counsel) -> GestureVersion | None:
     for item in found.advice.items:
         if not item.needs_approval:
             return found.versions[item.candidate.version_id]
-    if found.advice.silence is not Silence.NOTHING_FITS:
-        return None
     fitting = (version for version in found.fitting if version.cost <= cost)
     return max(fitting, key=lambda version: (version.cost_minor, -version.id), default=None)
 
@@ -314,18 +328,27 @@ def likings_of(customer_id: int) -> list[Liking]:
     return [Liking(row.text, row.provenance, row.id) for row in preferences_for(customer_id)]
 
 
-def bought(customer_id: int) -> list[Liking]:
-    """The latest things on their orders, each with its category; what only brought them is no liking."""
+def bought(customer_id: int, now: datetime) -> list[Liking]:
+    """The latest things on their orders, each with its category; what only brought them is no liking. A purchase says
+    half as much after half a year; one of an unknown day as much as that."""
     charge = and_(OrderLine.product_id.is_(None), or_(*(OrderLine.name.icontains(word) for word in CHARGES)))
     rows = db.session.execute(
-        select(OrderLine.id, OrderLine.name, Product.category)
+        select(OrderLine.id, OrderLine.name, Product.category, Order.placed_at)
         .join(Order, Order.id == OrderLine.order_id)
         .outerjoin(Product, Product.id == OrderLine.product_id)
         .where(Order.customer_id == customer_id, Order.status != OrderStatus.CANCELLED, ~charge)
         .order_by(Order.placed_at.desc().nulls_last(), OrderLine.id.desc())
         .limit(PURCHASES)
     )
-    return [Liking(f"{name} ({category})" if category else name, "bought", line_id) for line_id, name, category in rows]
+    return [
+        Liking(
+            f"{name} ({category})" if category else name,
+            "bought",
+            line_id,
+            weight=0.5 ** (max(now - placed_at, timedelta()) / HALF_LIFE if placed_at else 1),
+        )
+        for line_id, name, category, placed_at in rows
+    ]
 
 
 def history_of(customer_id: int, now: datetime) -> list[Given]:

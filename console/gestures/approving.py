@@ -54,9 +54,9 @@ def rank(user: User) -> int:
 def may_decide(approver: User, request: ApprovalRequest, body: Body, now: datetime) -> None:
     """Raises NotYours. `request` must have its requester and customer loaded."""
     if request.requester_id == approver.id:
-        raise NotYours("You asked this yourself, so somebody else has to decide it.")
+        raise NotYours("You asked this yourself, so somebody else has to decide it. Leave it to them.")
     if request.first_approver_id == approver.id:
-        raise NotYours("You agreed already. A second person has to agree too.")
+        raise NotYours("You agreed already. A second person has to agree too: leave it to them.")
     if not approver.active or not allowed(approver, Permission.APPROVE_GESTURE):
         raise NotYours("Your role does not decide requests. A supervisor does.")
     if request.honours_id is not None and not allowed(approver, Permission.SUSPEND):

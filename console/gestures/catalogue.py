@@ -112,7 +112,7 @@ def change_gesture(gesture_id: int, sheet: Sheet, *, based_on: int, actor_id: in
     if latest.version != based_on:
         raise Stale("Somebody else changed this gesture meanwhile. Nothing of yours was saved; both are shown below.")
     if as_sheet(latest) == sheet:
-        raise DomainError("Nothing was changed: this is how the gesture is already.")
+        raise DomainError("Nothing was changed: this is how the gesture is already. Change something, or go back.")
     return add_version(gesture_id, based_on + 1, sheet, actor_id, now)
 
 
@@ -164,7 +164,9 @@ def add_version(gesture_id: int, number: int, sheet: Sheet, actor_id: int, now: 
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        raise Stale("Somebody else changed this gesture at this very moment. Nothing of yours was saved.") from None
+        raise Stale(
+            "Somebody else changed this gesture at this very moment. Nothing was saved; save once more."
+        ) from None
     data = {"gesture": gesture_id, "version": number}
     record_event("gesture.changed", Topic.GESTURE, subject=version, actor_id=actor_id, at=now, data=data)
     return version

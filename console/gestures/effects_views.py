@@ -12,7 +12,7 @@ from console.db import utc_now
 from console.empowerment.intervals import FEW
 from console.gestures.blueprint import bp
 from console.gestures.effects import Effects, Tally, effects
-from console.gestures.weights import SURPRISE
+from console.gestures.settings import gesture_settings
 from console.money import Money
 from console.web import harmless, render_page_or_partial, spreadsheet, today, zone
 
@@ -38,7 +38,7 @@ def effects_page() -> ResponseReturnValue:
         today=today(),
         span_days=lambda days: timedelta(days=days),
         few=FEW,
-        surprise=SURPRISE,
+        surprise=gesture_settings().surprise_percent,
         money_of=lambda minor: Money(minor, current_app.config["DEFAULT_CURRENCY"]),
     )
 

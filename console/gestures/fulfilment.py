@@ -134,7 +134,7 @@ def add_codes(gesture_id: int, text: str, *, actor_id: int, now: datetime) -> in
     if len(codes) > CODES_AT_ONCE:
         raise DomainError(f"These are {len(codes):,} codes. Bring in {CODES_AT_ONCE:,} at a time at most.")
     if too_long := next((code for code in codes if len(code) > 80), None):
-        raise DomainError(f"“{too_long[:40]} …” is longer than 80 characters, so it is hardly a code.")
+        raise DomainError(f"“{too_long[:40]} …” is longer than 80 characters, so it is hardly a code. Take it out.")
     db.session.add_all([VoucherCode(gesture_id=gesture_id, code=code, added_at=now) for code in codes])
     try:
         db.session.flush()

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from console.db import Base, Json, enum_column, utc_now
 from console.empowerment.kinds import Occasion
+from console.gestures.weights import SURPRISE
 
 
 class Suggestion(Base):
@@ -48,5 +49,6 @@ class GestureSettings(Base):
     rules_only: Mapped[bool] = mapped_column(default=True)  # no re-ordering by what was learned
     hold_out_percent: Mapped[int] = mapped_column(default=5)  # of delight
     review_percent: Mapped[int] = mapped_column(default=3)
+    surprise_percent: Mapped[int] = mapped_column(default=SURPRISE, server_default=str(SURPRISE))  # of conversations
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)
     changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

@@ -129,7 +129,7 @@ def withdrawn(entry_id: int) -> LedgerEntry:
     """Raises WrongState when it was not withdrawn, and so counts still."""
     entry = db.session.get_one(LedgerEntry, entry_id, populate_existing=True)
     if entry.state is not EntryState.VOIDED:
-        raise WrongState(f"There is nothing to honour: that offer is {entry.state.label.lower()}.")
+        raise WrongState(f"There is nothing to honour: that offer is {entry.state.label.lower()}. Reload the page.")
     return entry
 
 
@@ -287,7 +287,9 @@ def reverse(entry_id: int, reason: str, *, actor_id: int, now: datetime) -> Ledg
             )
         ).all()
         if actor_id in {entry.agent_id, *granted_by}:
-            raise NotOffered("You gave this one yourself, so somebody else has to take it back.")
+            raise NotOffered(
+                "You gave this one yourself, so somebody else has to take it back. Ask a colleague who may."
+            )
         step(entry, EntryState.REVERSED, actor_id=actor_id, now=now, reason=reason)
         fulfilment.cancel(entry_id)
     return entry

@@ -46,7 +46,7 @@ def declare(customer: Customer, email: str, *, actor_id: int, now: datetime) -> 
         with db.session.begin_nested():
             db.session.add(link)
     except IntegrityError:
-        raise DomainError(f"{user.name} is noted here already.") from None
+        raise DomainError(f"{user.name} is noted here already. Nothing more is needed.") from None
     record_event("staff_link.added", Topic.ACCESS, subject=user, customer_id=customer.id, actor_id=actor_id, at=now)
     return link
 

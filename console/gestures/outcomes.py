@@ -21,7 +21,7 @@ from console.gestures.following import came_back, talks_of
 from console.gestures.learning import Beliefs, first_chances, reward
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import EntryState, Gesture, LedgerEntry
-from console.gestures.situation import Candidate, Suggested
+from console.gestures.situation import KEPT_BACK, Candidate, Suggested
 from console.gestures.weights import LEARNED, NEAR
 from console.interactions.models import IS_NO_REPLAY, Interaction
 from console.money import Money
@@ -88,7 +88,7 @@ def outcomes(now: datetime) -> Iterator[Outcome]:
             Interaction.csat,
             Suggestion.features,
             Suggestion.model,
-            Suggestion.held_out,
+            Suggestion.silence,
             Suggestion.items,
         )
         .join(Suggestion, Suggestion.id == LedgerEntry.suggestion_id)
@@ -112,7 +112,7 @@ def outcomes(now: datetime) -> Iterator[Outcome]:
             reward(accepted=accepted, score=row.csat, came_back=back),
             row.model,
             row.booked_at,
-            [] if row.held_out else row.items,
+            [] if row.silence in KEPT_BACK else row.items,
         )
 
 

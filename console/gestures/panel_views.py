@@ -29,6 +29,7 @@ from console.gestures.locking import Busy
 from console.gestures.models import EntryState, LedgerEntry
 from console.gestures.policy_news import have_read, policy_news
 from console.gestures.refusals import NoAuthority, OverLimit
+from console.gestures.situation import Clause
 from console.gestures.terms import Terms, amounts
 from console.interactions.handling import live_with
 from console.web import LARGEST_ID, currency_symbol, render_page_or_partial, wants_partial
@@ -230,9 +231,30 @@ def show(
         asked_mark=mark(asked, now),
         suggestion=suggestion,
         skips=outcomes.SKIPPED,
+        evidence_url=evidence_url,
         symbol=currency_symbol(),
         new_key=lambda: str(uuid4()),
     )
+
+
+def evidence_url(clause: Clause, customer_id: int) -> str:
+    """The page that shows what a reason rests on; empty where the customer's own page says it all."""
+    match clause.evidence:
+        case {"order": int(order_id)}:
+            return url_for("customers.order", customer_id=customer_id, order_id=order_id)
+        case {"orders": _} | {"order_line": _}:
+            return url_for("customers.orders", customer_id=customer_id)
+        case {"interactions": [int(talk_id), *_]}:
+            return url_for("interactions.show", interaction_id=talk_id)
+        case {"preference": int(known_id)}:
+            return url_for("profile.history", customer_id=customer_id, section="preferences", known_id=known_id)
+        case {"ledger_entry": int(entry_id)}:
+            return url_for("gestures.entry", entry_id=entry_id)
+        case {"complaint": _}:
+            return url_for("assist.workspace", customer_id=customer_id, _anchor="complaints")
+        case {"promise": _}:
+            return url_for("assist.workspace", customer_id=customer_id, _anchor="promises")
+    return ""
 
 
 def customer_or_404(customer_id: int) -> Customer:

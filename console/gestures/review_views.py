@@ -38,6 +38,11 @@ class JudgementForm(FlaskForm):
 @bp.get("/gestures/reviews")
 @requires(Permission.REVIEW_GESTURES)
 def review_page() -> ResponseReturnValue:
+    """The first visit of a day draws the sample."""
+    now = utc_now()
+    if reviews.is_due(now):
+        reviews.look(now)
+        db.session.commit()
     return show(JudgementForm(formdata=None))
 
 
@@ -45,7 +50,7 @@ def review_page() -> ResponseReturnValue:
 @requires(Permission.REVIEW_GESTURES)
 def look() -> ResponseReturnValue:
     """Draw the sample and look for patterns now."""
-    new = reviews.look(utc_now())
+    new = reviews.look(utc_now(), current_user.id)
     db.session.commit()
     flash(f"New to look at: {new:,}." if new else "Nothing new to look at.", "good")
     return redirect(url_for("gestures.review_page"), code=303)

@@ -24,7 +24,7 @@ from console.empowerment.policies import body_of
 from console.empowerment.policy import Measure
 from console.empowerment.windows import Window
 from console.errors import DomainError
-from console.events import Topic, record_event
+from console.events import Event, Topic, record_event
 from console.gestures.approval_models import ApprovalRequest, RequestState
 from console.gestures.lots import is_drawn
 from console.gestures.models import EntryState, LedgerEntry
@@ -41,6 +41,7 @@ MANY = 20  # gestures, or requests, before a person's pattern is
 NEAR_THE_CAP = 0.9
 IN_HASTE = 3.0  # seconds
 PAGE = 30
+LOOKED = "gestures.looked_through"
 GIVEN = (EntryState.GRANTED, EntryState.FULFILLED, EntryState.REVERSED)
 
 
@@ -54,8 +55,17 @@ class Pattern:
     customer_id: int | None = None
 
 
-def look(now: datetime) -> int:
-    """Draw the sample and look for patterns in the last 90 days; returns how many things are new."""
+def is_due(now: datetime) -> bool:
+    """Whether nobody has looked for a day, so that the sample is drawn without anybody having to think of it."""
+    last = db.session.scalar(
+        select(Event.recorded_at).where(Event.kind == LOOKED).order_by(Event.recorded_at.desc()).limit(1)
+    )
+    return last is None or last <= now - timedelta(days=1)
+
+
+def look(now: datetime, actor_id: int | None = None) -> int:
+    """Draw the sample and look for patterns in the last 90 days; returns how many things are new. `actor_id` is who
+    asked for it, if anybody did."""
     given = db.session.execute(
         select(
             LedgerEntry.id,
@@ -77,7 +87,9 @@ def look(now: datetime) -> int:
         alike = [pattern for pattern in found if pattern.kind is kind]
         standing_out = discoveries([pattern.chance for pattern in alike], FALSE_ALARMS)
         rows += [pattern_row(alike[place], now) for place in standing_out]
-    return insert_new(rows)
+    new = insert_new(rows)
+    record_event(LOOKED, Topic.ACCESS, actor_id=actor_id, at=now, data={"new": new})
+    return new
 
 
 def sample_row(row: Any, now: datetime) -> dict[str, Any]:
@@ -263,7 +275,7 @@ def judge(review_id: int, outcome: ReviewOutcome, comment: str, *, actor_id: int
     """Say what came of looking at it. Raises DomainError when it is about oneself, or already judged."""
     row = db.session.scalars(select(GestureReview).where(GestureReview.id == review_id).with_for_update()).one()
     if actor_id in (row.agent_id, row.arithmetic.get("approver")):
-        raise DomainError("This one is about you, so somebody else has to look at it.")
+        raise DomainError("This one is about you, so somebody else has to look at it. Leave it to them.")
     if row.outcome is not None:
         raise DomainError("Somebody else has judged this meanwhile. It stands under Done.")
     row.outcome, row.comment, row.reviewed_by_id, row.reviewed_at = outcome, comment, actor_id, now

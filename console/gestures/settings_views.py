@@ -1,4 +1,4 @@
-"""How suggestions behave: by the rules alone or learning, the hold-out, and how much is looked at afterwards."""
+"""How suggestions behave: by rules alone or learning, how seldom, the hold-out, how much is looked at afterwards."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from console.web import render_page_or_partial
 
 class SettingsForm(FlaskForm):
     learning = BooleanField("Learn from what came of gestures")
+    surprise = IntegerField(
+        "Conversations with something suggested for no reason, at most, in 100",
+        [InputRequired("Enter a whole number"), NumberRange(0, 100, "Enter a whole number from 0 to 100")],
+    )
     hold_out_percent = IntegerField(
         "Customers of whom nothing is suggested, in 100",
         [InputRequired("Enter a whole number"), NumberRange(0, 50, "Enter a whole number from 0 to 50")],
@@ -37,6 +41,7 @@ def settings() -> ResponseReturnValue:
     form = SettingsForm(
         formdata=None,
         learning=not row.rules_only,
+        surprise=row.surprise_percent,
         hold_out_percent=row.hold_out_percent,
         review_percent=row.review_percent,
     )
@@ -51,6 +56,7 @@ def change_settings() -> ResponseReturnValue:
         return show(form, 422)
     stored.change_settings(
         rules_only=not form.learning.data,
+        surprise=form.surprise.data or 0,
         hold_out_percent=form.hold_out_percent.data or 0,
         review_percent=form.review_percent.data or 0,
         actor_id=current_user.id,

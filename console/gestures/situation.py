@@ -34,6 +34,7 @@ class Liking:
     text: str
     provenance: str  # stated, observed, inferred, bought
     id: int = 0
+    weight: float = 1.0  # of something bought: less, the longer ago
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,10 @@ class Silence(StrEnum):
     TIRED = "tired"
     NOTHING_FITS = "nothing_fits"
     HELD_OUT = "held_out"  # by lot, so that effects can be measured
+    RARE = "rare"  # as many like them had something for no reason this week as a supervisor allows
+
+
+KEPT_BACK = (Silence.HELD_OUT, Silence.RARE)  # there was something to suggest, and it was not shown
 
 
 @dataclass(frozen=True)
@@ -128,4 +133,4 @@ class Advice:
     items: tuple[Suggested, ...] = ()
     silence: Silence | None = None
     sentence: str = ""
-    withheld: tuple[Suggested, ...] = ()  # what would be suggested, had the lot not fallen on them
+    withheld: tuple[Suggested, ...] = ()  # what would be suggested, were it not kept back

@@ -40,6 +40,7 @@ ANSWERS: dict[SignalKind, dict[GestureKind, float]] = {
     },
     S.BIRTHDAY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5},
     S.ANNIVERSARY: {K.HANDWRITTEN_CARD: 0.9, K.ADDON: 0.7, K.SAMPLE: 0.7, K.UPGRADE: 0.5, K.DONATION: 0.4},
+    S.FIRST_ORDER: {K.SAMPLE: 0.9, K.HANDWRITTEN_CARD: 0.8},
     S.MILESTONE_ORDER: {K.UPGRADE: 0.9, K.ADDON: 0.8, K.HANDWRITTEN_CARD: 0.7, K.SAMPLE: 0.6, K.DONATION: 0.5},
     S.ABANDONED_CART: {K.EXPEDITED_SHIPPING: 0.6, K.SAMPLE: 0.3},
 }  # fmt: skip
@@ -234,10 +235,11 @@ def clauses(
 
 
 def best_liking(candidate: Candidate, situation: Situation) -> tuple[float, Liking | None]:
-    """How far a preference speaks for it, 0 to 1: by its provenance, when it has a word that the gesture suits."""
+    """How far a preference or a purchase speaks for it, 0 to 1: by where it is known from and how long ago, when it has
+    a word that the gesture suits."""
     named = words(*(word for word in candidate.suits if word not in FACTS))
     likings = [
-        (PROVENANCE.get(liking.provenance, 0.5), liking)
+        (PROVENANCE.get(liking.provenance, 0.5) * liking.weight, liking)
         for liking in situation.likings
         if named & words(liking.text) and not is_a_no(liking.text)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MODEL = "rules-3"
+MODEL = "rules-4"
 LEARNED = "learned-1"  # the same, re-ordered by what came of them
 
 # Points of a score, of about 100.
@@ -25,8 +25,11 @@ NAMED = 0.8  # how well a gesture answers a fact that the catalogue names for it
 TIRING = 3  # gestures in 90 days
 RECENT = timedelta(days=90)
 CALL_AGAIN = timedelta(days=7)
-SURPRISE = 0.08  # of conversations may have something suggested for no reason, lest it be expected
+SURPRISE = 8  # of 100 conversations may have something suggested for no reason, lest it be expected: to begin with
+SURPRISED = timedelta(days=7)  # over which they are counted
+ALWAYS = 3  # in that time, however few the conversations
 BASKET_AGAIN = timedelta(days=180)
+HALF_LIFE = timedelta(days=180)  # of what somebody bought, as a sign of what they like
 LONG_STANDING = timedelta(days=730)
 
 # Learning: a Beta belief for each gesture, occasion and life-cycle stage, drawn towards its kind's and the score.

@@ -80,6 +80,21 @@ def test_a_milestone_is_told_while_it_is_fresh(orders: int, days: int, there: bo
 
 
 @pytest.mark.parametrize(
+    ("orders", "days", "since", "title"),
+    [
+        (1, 4, None, "First order 4 days ago"),
+        (1, 4, date(2026, 5, 2), "First order 4 days ago"),
+        (1, 4, date(2019, 5, 2), None),  # who is known for years has ordered before
+        (1, 31, None, None),
+        (2, 4, None, None),
+    ],
+)
+def test_a_first_order_is_told_while_it_is_fresh(orders: int, days: int, since: date | None, title: str | None) -> None:
+    facts = Facts(order_count=orders, last_order_at=ago(days), customer_since=since)
+    assert told(facts).get(SignalKind.FIRST_ORDER) == title
+
+
+@pytest.mark.parametrize(
     ("since", "title"),
     [
         (date(2023, 5, 18), "Customer for 3 years, in 4 days"),

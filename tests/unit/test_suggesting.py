@@ -76,6 +76,18 @@ def test_a_basket_left_behind_is_answered_once_in_half_a_year_lest_leaving_one_p
     assert [item.candidate for item in good] == [tree]  # a free call answers no birthday
 
 
+def test_a_first_order_is_welcomed_with_a_card_and_a_sample_of_what_they_bought() -> None:
+    first = Signal(SignalKind.FIRST_ORDER, "First order 4 days ago", "the first order was placed 4 days ago", NOW)
+    assert names(signals=[first]) == ["A handwritten card"]
+    lately = Liking("Ember candle (Candles)", "bought", 7)
+    assert names(signals=[first], likings=[lately]) == ["A small Ember candle", "A handwritten card"]
+    scores = [
+        suggest([CANDLE], situation(signals=[first], likings=[replace(lately, weight=weight)])).items[0].score
+        for weight in (1.0, 0.25)
+    ]
+    assert scores[0] > scores[1]  # what was bought a year ago says less
+
+
 def test_no_gifts_leaves_nothing_but_an_explanation() -> None:
     advice = suggest(CATALOGUE, situation(signals=[BIRTHDAY], refusals=[NO_GIFTS]))
     assert (advice.items, advice.silence) == ((), Silence.NO_GIFTS)

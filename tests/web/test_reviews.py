@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console.auth.models import User
@@ -70,11 +70,13 @@ def test_what_the_lot_draws_is_found_once_and_judged_by_somebody_else(
     session.scalars(select(GestureSettings)).one().review_percent = 100
     give(app, session, agent, customer, utc_now() - timedelta(days=2))
     other = sign_in("supervisor")
-    for _ in range(2):
-        assert other.post("/gestures/reviews").status_code == 303
+    assert "A candle" in other.get("/gestures/reviews").text  # the first visit of a day draws
+    assert other.post("/gestures/reviews").status_code == 303  # and nothing twice
     row = session.scalars(select(GestureReview)).one()
     assert row.kind is ReviewKind.SAMPLE
-    assert "A candle" in other.get("/gestures/reviews").text
+    give(app, session, agent, make_customer(session), utc_now() - timedelta(days=1))
+    other.get("/gestures/reviews")
+    assert session.scalars(select(func.count(GestureReview.id))).one() == 1  # tomorrow
     assert other.post(f"/gestures/reviews/{row.id}", data={}).status_code == 422
     own = sign_in(agent)
     answer = own.post(f"/gestures/reviews/{row.id}", data={"outcome": "fine"})

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from console.customers.models import Complaint
+from console.customers.models import Complaint, Customer
 from console.db import utc_now
 from console.empowerment.kinds import GestureKind, Occasion
 from console.empowerment.models import PolicyVersion
@@ -112,6 +112,46 @@ def test_the_hold_out_silences_delight_and_never_what_follows_a_failure(
     add(session, Complaint(customer_id=held.id, text="It came broken"))
     session.commit()
     assert 'data-key="g 1"' in shop.client.get(f"/customers/{held.id}/gestures", headers=HTMX).text
+
+
+def test_for_no_reason_little_is_suggested_and_what_is_owed_always(
+    shop: SimpleNamespace, session: Session, sign_in: SignIn
+) -> None:
+    """Three prospects a week, however few the talks; the fourth hears a thank-you, until a supervisor allows more."""
+    now, boss = utc_now(), sign_in("supervisor")
+
+    def caller() -> Customer:
+        found = make_customer(session, birth_month=now.month, birth_day=now.day)
+        make_interaction(session, found, shop.client.user, started_at=now)
+        session.commit()
+        return found
+
+    def is_suggested(customer: Customer) -> bool:
+        return 'data-key="g 1"' in shop.client.get(f"/customers/{customer.id}/gestures", headers=HTMX).text
+
+    callers = [shop.customer, caller(), caller()]
+    assert all(map(is_suggested, callers))
+    fourth = caller()
+    assert not is_suggested(fourth)
+    row = lists(session)[-1]
+    assert (row.silence, row.held_out) == ("rare", False)
+    assert [item["gesture"] for item in row.items] == [shop.card.gesture_id]  # what would have been suggested
+    assert all(map(is_suggested, callers))  # what was shown stays while they talk
+
+    def allow(percent: int) -> None:
+        data = {"surprise": percent, "hold_out_percent": 0, "review_percent": 3}
+        assert boss.post("/gestures/settings", data=data).status_code == 303
+
+    allow(60)
+    assert not is_suggested(fourth)  # and what was kept back stays away
+    assert not is_suggested(caller())  # four of five were more than 60 of 100
+    add(session, Complaint(customer_id=fourth.id, text="It came broken"))
+    session.commit()
+    allow(0)
+    assert is_suggested(fourth)
+    assert not is_suggested(callers[0])
+    allow(80)
+    assert is_suggested(caller())  # three of the other five had one: what was kept back does not count
 
 
 def test_what_an_approver_could_allow_comes_after_what_fits(shop: SimpleNamespace, session: Session) -> None:
@@ -229,11 +269,12 @@ def test_a_learned_order_that_does_worse_gives_way_to_the_rules(
 def test_the_settings_are_kept_and_recorded(session: Session, sign_in: SignIn) -> None:
     client = sign_in("supervisor")
     assert "Below 300 nothing changes places" in client.get("/gestures/settings").text
-    given = {"learning": "y", "hold_out_percent": "10", "review_percent": "4"}
+    given = {"learning": "y", "hold_out_percent": "10", "review_percent": "4", "surprise": "12"}
     assert client.post("/gestures/settings", data=given | {"hold_out_percent": "60"}).status_code == 422
     assert client.post("/gestures/settings", data=given).status_code == 303
     row = session.scalars(select(GestureSettings)).one()
     assert (row.rules_only, row.hold_out_percent, row.review_percent) == (False, 10, 4)
+    assert 'value="12"' in client.get("/gestures/settings").text
     assert sign_in("agent").get("/gestures/settings").status_code == 403
 
 
