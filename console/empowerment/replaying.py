@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from console.background import in_thread, signs_of_life
 from console.customers.facts import refresh
 from console.db import db, utc_now
 from console.empowerment.models import PolicyVersion, Simulation, SimulationState
-from console.empowerment.policies import as_policy, live_policies, suspended
+from console.empowerment.policies import as_policy, live_policies
 from console.empowerment.simulation import Settings, simulate
 from console.empowerment.simulation_queries import load
 from console.empowerment.simulation_verdicts import Goals
@@ -146,8 +146,7 @@ def work_on(run_id: int) -> dict[str, Any]:
         raise DomainError("The draft was changed meanwhile. Try what it says now.")
     given = dict(run.settings)
     settings = Settings(seed=given["seed"], rate=given["rate"], goals=Goals(**given["goals"]))
-    # What is stopped at this moment was not then, and will go on: nothing is taken as stopped, and the page says so.
-    draft, live, stopped = as_policy(run.version), live_policies(run.started_at), suspended()
+    draft, live = as_policy(run.version), live_policies(run.started_at)
     currency = current_app.config["DEFAULT_CURRENCY"]
 
     def progress(percent: int) -> None:
@@ -163,9 +162,7 @@ def work_on(run_id: int) -> dict[str, Any]:
     if not len(past.talks) and not len(past.recorded.asks):
         raise DomainError(EMPTY)
     progress(15)
-    stops = {"policies": stopped.policies, "agents": stopped.agents, "gestures": stopped.gestures}
-    notes = {f"stopped_{name}": len(ids) for name, ids in stops.items() if ids}
-    return simulate(replace(past, notes=past.notes | notes), draft, live, settings, progress)
+    return simulate(past, draft, live, settings, progress)
 
 
 def finish(run_id: int, result: dict[str, Any]) -> None:

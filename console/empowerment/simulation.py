@@ -3,13 +3,13 @@
 Three demands, side by side: what was asked for, what would probably be, and the worst that could be. The policies in
 force are replayed on the same, so that the difference is the draft's alone. Facts about customers are taken as they
 stood before each conversation's day, those about gestures from the ledger, to the moment; what a simulated gesture
-would have changed about its customer is not followed up.
+would have changed about its customer is not followed up. What was stopped in those days refuses here for as long, and
+of gestures counted by the piece no more are given than there were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ from console.empowerment.simulation_figures import (
     percentile,
 )
 from console.empowerment.simulation_guesses import habits, likely, worst
-from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, Law, law, law_of, meter_of
+from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, Law, law_of, laws, meter_of
 from console.empowerment.simulation_meters import Meter, as_datetime
 from console.empowerment.simulation_replay import (
     Demand,
@@ -43,7 +43,6 @@ from console.empowerment.simulation_replay import (
     ids_of,
     replay,
     settled,
-    sort_for,
 )
 from console.empowerment.simulation_verdicts import Goals, verdicts
 
@@ -84,8 +83,7 @@ def simulate(
     world, talks, recorded = past.world, past.talks, past.recorded
     rng = np.random.default_rng(settings.seed)
     sets = {"draft": [*(one for one in live if one.id != draft.id), draft], "live": list(live)}
-    on_talks = {name: law(rules, talks, world) for name, rules in sets.items()}
-    on_asks = {name: law(rules, recorded.scenes, world) for name, rules in sets.items()}
+    on_talks, on_asks = laws(sets, talks, world), laws(sets, recorded.scenes, world)
     progress(20)
     before = nowhere(recorded.asks.take(recorded.asks.forced), talks)
     guess = likely(habits(recorded, talks, world, settings.rate), talks, world, before, rng)
@@ -93,25 +91,17 @@ def simulate(
     # Whose budget ran out is asked of the draft alone.
     runs_out = any(one.scope in (Scope.TEAM, Scope.POOL) for one in draft.body.limits)
 
-    # numpy lets go of the interpreter while it works, so that two processors are of use.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        demands = worst_of(on_talks, talks, world, before)
-        for name, demand in demands.items():
-            sort_for(demand, on_talks[name], world, pool)
-        progress(40)
-        waiting = {
-            name: pool.submit(replay, demand, on_talks[name], world, why=runs_out and name == "draft")
-            for name, demand in demands.items()
-        }
-        played: dict[str, dict[str, Played]] = {
-            "recorded": {name: Played(recorded, replay(recorded, one, world), one) for name, one in on_asks.items()},
-            "likely": {name: Played(guess, replay(guess, one, world), one) for name, one in on_talks.items()},
-        }
+    played: dict[str, dict[str, Played]] = {
+        "recorded": {name: Played(recorded, replay(recorded, one, world), one) for name, one in on_asks.items()},
+        "likely": {name: Played(guess, replay(guess, one, world), one) for name, one in on_talks.items()},
+    }
+    progress(35)
+    demands, played["worst"] = worst_of(on_talks, talks, world, before), {}
+    for name, demand in demands.items():
+        outcome = replay(demand, on_talks[name], world, why=runs_out and name == "draft")
+        played["worst"][name] = settled(demand, outcome, on_talks[name], world)
         progress(60)
-        swept = sweep(played["likely"]["draft"], draft, sets["draft"], world)
-        played["worst"] = {
-            name: settled(demands[name], outcome.result(), on_talks[name], world) for name, outcome in waiting.items()
-        }
+    swept = sweep(played["likely"]["draft"], draft, sets["draft"], world)
     progress(80)
     result = {
         "talks": about_talks(past, on_talks),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from console.empowerment.policy import Measure, Scope
 from console.empowerment.rule_arrays import Column
 from console.empowerment.rules import Rule
+from console.empowerment.simulation_eras import Eras
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -71,6 +72,7 @@ class Scenes:
     facts: Ints  # row of the facts as they were; -1: nothing is known
     started: Ints  # when the conversation began
     is_recovery: Flags
+    era: Ints  # place among World.eras
     told: Mapping[str, Column] = field(default_factory=dict)  # facts that the ledger itself tells, exact to the moment
 
     def __len__(self) -> int:
@@ -98,6 +100,7 @@ class World:
     answer_minutes: float = 2.0  # that an answer takes
     first_talk: int = 0
     segments: Mapping[str, Rule] = field(default_factory=dict)
+    eras: Eras = field(default_factory=Eras)
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,6 @@ def how_many(numbers: Ints) -> int:
     return len(np.unique(numbers))
 
 
-def in_order(asks: Asks) -> Asks:
-    return asks.take(np.lexsort((asks.came, asks.at)))
-
-
 def subjects(asks: Asks, world: World, scope: Scope, granting: Ints) -> list[tuple[Ints, int]]:
     """Whose bookings a limit of `scope` counts, numbered from 0, and with which sign.
 
@@ -174,8 +173,8 @@ def subjects(asks: Asks, world: World, scope: Scope, granting: Ints) -> list[tup
 
 def together(parts: Sequence[Asks]) -> Asks:
     """One demand of several."""
-    joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Asks)}
-    return in_order(Asks(**joined))
+    asks = Asks(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Asks)})
+    return asks.take(np.lexsort((asks.came, asks.at)))
 
 
 def asks_at(scenes: Scenes, places: Ints, offers: Ints, world: World) -> Asks:

@@ -93,7 +93,8 @@ def counts(demand: Demand, outcome: Outcome, law: Law) -> Numbers:
 
 
 def name_of(meter: Meter) -> str:
-    return f"{meter.scope.value}:{meter.measure.value}:{meter.window.value}:{meter.days}"
+    window = meter.window.value if meter.window else "stock"
+    return f"{meter.scope.value}:{meter.measure.value}:{window}:{meter.days}"
 
 
 def approvals(demand: Demand, outcome: Outcome, talks: Scenes, world: World, policy: Policy) -> Numbers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from console.empowerment.policy import Kind, Limit, Policy, Scope
 from console.empowerment.rule_arrays import Column, answer
 from console.empowerment.rules import EVERYBODY, Rule, conditions
 from console.empowerment.simulation_demand import DAY, MINUTE, Flags, Ints, Scenes, World
-from console.empowerment.simulation_meters import NO_CAP, Meter, as_datetime
+from console.empowerment.simulation_meters import NO_CAP, STOCK, Meter, as_datetime
 from console.empowerment.windows import A_DAY, Window
 
 OCCASIONS = ("recovery", "delight")
@@ -33,7 +34,8 @@ MATCHES = len(FAR)
 NO_OBSTACLE = -1
 MICROSECOND = timedelta(microseconds=1)
 THURSDAY = 3  # the first of January 1970
-OBSTACLES = (*ORDER, Obstacle.OTHER_CURRENCY)
+STOPS = Obstacle.AGENT_SUSPENDED, Obstacle.GESTURE_SUSPENDED, Obstacle.POLICY_SUSPENDED
+OBSTACLES = (*ORDER, Obstacle.OTHER_CURRENCY, *STOPS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Law:
     policies: Sequence[Policy]
     offers: int
     scene_class: Ints  # of each scene
-    seen: Sequence[tuple[int, ...]]  # how far each policy gets with the scenes of each class
+    seen: Sequence[tuple[int, ...]]  # of each class, what its scenes have in common
     granting: Ints  # place of the policy that authorises; -1: none
     obstacle: Ints  # place in OBSTACLES; NO_OBSTACLE
     meters: Sequence[Meter]
@@ -127,21 +129,37 @@ def stages(passed: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]) -> Ints
 
 
 def classes(policies: Sequence[Policy], scenes: Scenes, world: World) -> tuple[Ints, list[tuple[int, ...]]]:
-    """The class of each scene, and how far each policy gets with the scenes of each class."""
+    """The class of each scene; and of each class the era, whether its agents are stopped, how far each policy gets."""
     facts = columns_for([one.body.customers for one in policies], scenes, world)
     talk = talk_columns([one.body.interaction for one in policies], scenes, world)
-    found = np.zeros(len(scenes), np.int64)
-    seen: list[tuple[int, ...]] = [()]
-    for policy in policies:
-        found = found * (MATCHES + 1) + reach(policy, scenes, world, facts, talk)
-        is_there = np.bincount(found, minlength=len(seen) * (MATCHES + 1)) > 0
+    eras = world.eras.eras
+    is_stopped = np.array([[one.id in era.stopped.agents for one in world.agents] for era in eras], np.int64)
+    found = scenes.era
+    seen: list[tuple[int, ...]] = [(place,) for place in range(len(eras))]
+    for values, most in chain(
+        [(is_stopped[scenes.era, scenes.agent], 1)],
+        ((reach(policy, scenes, world, facts, talk), MATCHES) for policy in policies),
+    ):
+        found = found * (most + 1) + values
+        is_there = np.bincount(found, minlength=len(seen) * (most + 1)) > 0
         found = (np.cumsum(is_there) - 1)[found]
-        seen = [(*seen[one // (MATCHES + 1)], one % (MATCHES + 1)) for one in np.flatnonzero(is_there).tolist()]
+        seen = [(*seen[one // (most + 1)], one % (most + 1)) for one in np.flatnonzero(is_there).tolist()]
     return found, seen
 
 
 def law(policies: Sequence[Policy], scenes: Scenes, world: World) -> Law:
-    return law_of(policies, *classes(policies, scenes, world), world)
+    return laws({"": policies}, scenes, world)[""]
+
+
+def laws(sets: Mapping[str, Sequence[Policy]], scenes: Scenes, world: World) -> dict[str, Law]:
+    """One for each set of policies, all over the same classes: what several of them say is looked at once."""
+    policies = list({id(one): one for rules in sets.values() for one in rules}.values())
+    scene_class, seen = classes(policies, scenes, world)
+    found = {}
+    for name, rules in sets.items():
+        places = [0, 1, *(2 + index for one in rules for index, other in enumerate(policies) if other is one)]
+        found[name] = law_of(rules, scene_class, [tuple(far[place] for place in places) for far in seen], world)
+    return found
 
 
 def law_of(policies: Sequence[Policy], scene_class: Ints, seen: Sequence[tuple[int, ...]], world: World) -> Law:
@@ -150,12 +168,15 @@ def law_of(policies: Sequence[Policy], scene_class: Ints, seen: Sequence[tuple[i
         for one in policies
     ]
     meters = list(dict.fromkeys(meter_of(limit, policy) for policy in policies for limit in policy.body.limits))
+    if world.eras.counted:
+        meters.insert(0, STOCK)
     size = len(seen) * len(world.catalogue)
     granting, obstacle = np.full(size, -1), np.full(size, NO_OBSTACLE)
     caps, finals = np.full((len(meters), size), NO_CAP), np.full((len(meters), size), NO_CAP)
     known: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
     row = 0
-    for far in seen:
+    for place_of_era, is_stopped, *far in seen:
+        era = world.eras.eras[place_of_era]
         for offer, gift in enumerate(world.catalogue):
             one, stop = authority(policies, far, [spoken[offer] for spoken in speaks])
             guards = [
@@ -164,14 +185,21 @@ def law_of(policies: Sequence[Policy], scene_class: Ints, seen: Sequence[tuple[i
                 if policy.kind is Kind.GUARDRAIL and far[place] and speaks[place][offer]
             ]
             in_force = (*guards, one) if one >= 0 else tuple(guards)
-            if any(
-                policies[place].body.currency != gift.currency and caps_money(policies[place]) for place in in_force
-            ):
+            binding = [policies[place] for place in in_force]
+            if is_stopped:
+                stop = OBSTACLES.index(Obstacle.AGENT_SUSPENDED)
+            elif gift.gesture_id in era.stopped.gestures:
+                stop = OBSTACLES.index(Obstacle.GESTURE_SUSPENDED)
+            elif any(policy.id in era.stopped.policies for policy in binding):
+                stop = OBSTACLES.index(Obstacle.POLICY_SUSPENDED)
+            elif any(policy.body.currency != gift.currency and caps_money(policy) for policy in binding):
                 stop = OBSTACLES.index(Obstacle.OTHER_CURRENCY)
             granting[row], obstacle[row] = one, stop
             if in_force not in known:
-                known[in_force] = caps_of([policies[place] for place in in_force], meters)
+                known[in_force] = caps_of(binding, meters)
             caps[:, row], finals[:, row] = known[in_force]
+            if world.eras.counted:
+                caps[0, row] = finals[0, row] = era.stock.get(gift.gesture_id, NO_CAP)
             row += 1
     applied = {
         (place, meter_of(limit, policy)): limit

@@ -38,17 +38,25 @@ class Rows:
             return asks
         return np.asarray(self.start[asks] + self.slot[self.kind[asks], level])
 
-    def fill(self, weight: Ints, asks: Ints, level: Ints | None) -> None:
-        """With the most that these asks may still come to; nothing where `level` is None."""
+    def fill(self, weight: Ints, asks: Ints, level: Ints) -> None:
+        """With the most that these asks may still come to."""
         if self.kind is None or self.most is None or self.many is None:
             return
-        kind = self.kind[asks]
+        kind, levels = self.kind.take(asks), self.most.shape[1]
         if self.start is None:
-            weight[asks] = 0 if level is None else self.most[kind, level, 0]
+            weight[asks] = self.most.reshape(-1).take(kind * levels + level)
             return
         for slot in range(self.most.shape[2]):
             has = self.many[kind] > slot
-            weight[self.start[asks[has]] + slot] = 0 if level is None else self.most[kind[has], level[has], slot]
+            weight[self.start[asks[has]] + slot] = self.most[kind[has], level[has], slot]
+
+    def clear(self, weight: Ints, asks: Ints) -> None:
+        """Where each has several rows."""
+        if self.start is None or self.kind is None or self.many is None:
+            return
+        many = self.many[self.kind[asks]]
+        for slot in range(int(many.max(initial=0))):
+            weight[self.start[asks[many > slot]] + slot] = 0
 
 
 def menu_of(offers: Ints, scene_class: Ints, asks: Asks) -> Menu:

@@ -26,7 +26,7 @@ class Meter:
 
     scope: Scope
     measure: Measure
-    window: Window
+    window: Window | None  # None: since the gesture was counted last
     days: int
     zone: str
     week_start: int
@@ -49,20 +49,21 @@ class Meter:
         )
 
 
+# What gestures/conditions.py holds against a gesture that is counted by the piece.
+STOCK = Meter(Scope.GESTURE, Measure.COUNT, None, 0, "", 0, "", True)
+
+
 @dataclass(frozen=True)
 class Span:
     """The events of one meter in one span, by subject, window and time: asks, and bookings that stop counting."""
 
     row: Ints  # of what comes or goes
     sign: Ints | None  # -1 where it goes, the other way round in a sum that is taken off; None: all come
-    part: Ints  # to which subject and window each event belongs, from 0
+    event: Ints  # of each row of the span; shape (sums, rows): several sums may make up what the limit counts
+    part: Ints  # to which subject and window that event belongs, from 0
     first: Ints  # the first event of each part
     subject: Ints  # of each part
     window: Ints
-    asks: Ints | slice  # which events are asks
-    place: Ints  # of those asks in the span
-    sums: int  # in how many sums each row stands, which together make what the limit counts
-    size: int  # rows
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,16 @@ def windows_of(meter: Meter, at: Ints) -> Ints:
     return np.searchsorted(np.array(starts), at, side="right").astype(np.int64)
 
 
+def since_counted(asks: Asks, world: World) -> Ints:
+    """How often the gesture of each ask had been counted before."""
+    result = np.zeros(len(asks), np.int64)
+    gestures = np.array([one.gesture_id for one in world.catalogue], np.int64)[asks.offer]
+    for gesture, moments in world.eras.counted.items():
+        mine = gestures == gesture
+        result[mine] = np.searchsorted(np.array(moments), asks.at[mine], side="right")
+    return result
+
+
 def as_datetime(moment: int) -> datetime:
     return EPOCH + timedelta(microseconds=moment)
 
@@ -106,7 +117,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def prepare(meter: Meter, asks: Asks, world: World, granting: Ints, edges: Sequence[tuple[int, int]]) -> Track:
     """Sort what the meter adds up. `granting` matters for pools alone; `edges`: the first and last row of each span."""
-    window = windows_of(meter, asks.at)
+    window = since_counted(asks, world) if meter.window is None else windows_of(meter, asks.at)
     leaves, before = leavers(meter, asks)
     of_windows = int(window.max(initial=0)) + 1
     groups, of_subjects = [], 0
@@ -155,31 +166,21 @@ def span(low: int, high: int, leaves: Ints, before: Ints, sums: Sequence[tuple[I
         rows = both
     groups = np.concatenate([group[rows] for group, _ in sums])
     signs = np.repeat([sign for _, sign in sums], len(rows))
-    rows, goes = np.tile(rows, len(sums)), None if goes is None else np.tile(goes, len(sums))
     order = in_groups(groups)
-    rows, groups = rows[order], groups[order]
-    is_first = np.empty(len(rows), bool)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    event = place.reshape(len(sums), len(rows))
+    sign: Ints | None = signs[order] if len(sums) > 1 else None
+    if goes is not None:
+        sign, event = np.where(np.tile(goes, len(sums)), -1, 1)[order] * signs[order], event[:, ~goes]
+    groups = groups[order]
+    is_first = np.empty(len(order), bool)
     is_first[:1] = True
     np.not_equal(groups[1:], groups[:-1], out=is_first[1:])
     first = np.flatnonzero(is_first)
-    sign: Ints | None = signs[order] if len(sums) > 1 else None
-    is_ask: Ints | slice = slice(None)
-    if goes is not None:
-        goes = goes[order]
-        sign, is_ask = np.where(goes, -1, 1) * signs[order], np.flatnonzero(~goes)
+    part = (np.cumsum(is_first) - 1)[event]
     parts = groups[first]
-    return Span(
-        rows,
-        sign,
-        np.cumsum(is_first) - 1,
-        first,
-        parts // of_windows,
-        parts % of_windows,
-        is_ask,
-        rows[is_ask] - low,
-        len(sums),
-        count,
-    )
+    return Span(np.tile(rows, len(sums))[order], sign, event, part, first, parts // of_windows, parts % of_windows)
 
 
 def in_groups(groups: Ints) -> Ints:
@@ -191,4 +192,4 @@ def in_groups(groups: Ints) -> Ints:
 
 
 def digit(numbers: Ints, place: int) -> NDArray[np.uint16]:
-    return ((numbers >> (DIGIT * place)) & 0xFFFF).astype(np.uint16)
+    return (numbers >> (DIGIT * place)).astype(np.uint16)

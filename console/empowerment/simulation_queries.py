@@ -21,6 +21,7 @@ from console.empowerment.policy import Policy, Scope
 from console.empowerment.rule_arrays import Column
 from console.empowerment.rules import Field, Type, conditions, read_rule
 from console.empowerment.simulation import Past
+from console.empowerment.simulation_circumstances import circumstances, eras_of_bookings
 from console.empowerment.simulation_demand import (
     DAY,
     Agent,
@@ -30,12 +31,12 @@ from console.empowerment.simulation_demand import (
     Offerable,
     Scenes,
     World,
-    in_order,
     rows_of,
 )
+from console.empowerment.simulation_eras import Eras
 from console.empowerment.simulation_ledger import STATES, TOLD, entries, told_by_ledger
 from console.empowerment.simulation_matching import OCCASIONS
-from console.empowerment.simulation_meters import as_moment
+from console.empowerment.simulation_meters import as_datetime, as_moment
 from console.empowerment.simulation_reading import NEVER_WAS, UNKNOWN, Reader
 from console.empowerment.simulation_replay import Demand
 from console.empowerment.windows import Window, midnight
@@ -60,7 +61,10 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
     segments = segment_rules()
     rules = [*(one.body.customers for one in policies), *segments.values()]
     names = {one.field.name for rule in rules for one in conditions(rule)} | SHOWN | asked_of_talks(policies)
+    eras = circumstances(since, until)
     back = TOLD_DAYS if names & set(TOLD) else reach(policies)
+    counted = [as_datetime(max(first, 0)) for first, *_ in eras.counted.values()]
+    booked_since = min([since - timedelta(days=back), *counted])
 
     def talks_of() -> dict[str, Ints]:
         with engine.connect() as connection:
@@ -69,12 +73,13 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
     with ThreadPoolExecutor(max_workers=1) as pool:  # the database works while the interpreter does something else
         waiting = pool.submit(talks_of)
         facts = Facts.read(reader, sorted(names & CUSTOMER.keys()), until)
-        ledger = entries(reader, since - timedelta(days=back), until, catalogue)
+        ledger = entries(reader, booked_since, until, catalogue)
         talks = waiting.result()
     people = People(talks["agent"], ledger, policies)
     first_talk = int(min(talks["id"].min(initial=2**62), ledger["interaction"].min(initial=2**62)))
-    scenes, missing = scenes_of(talks, people, facts, zone, first_talk)
+    scenes, missing = scenes_of(talks, people, facts, zone, first_talk, eras)
     ours = np.array([one.currency == currency for one in catalogue], bool)
+    ledger["era"], eras = eras_of_bookings(eras, ledger["id"], ledger["at"])
     recorded = recorded_asks(ledger, talks, people, facts, zone, first_talk, starts[0], names & set(TOLD), ours)
     most = max(int(scenes.customer.max(initial=0)), int(recorded.asks.customer.max(initial=0))) + 1
     world = World(
@@ -91,9 +96,9 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
         answer_minutes=answer_minutes(reader, since),
         first_talk=first_talk,
         segments=segments,
+        eras=eras,
     )
-    counted = reader.rows("SELECT count(*) FROM gestures WHERE active AND stock IS NOT NULL")[0][0]
-    notes = {"no_agent": int((talks["agent"] < 0).sum()), "counted_gestures": counted, **missing}
+    notes = {"no_agent": int((talks["agent"] < 0).sum()), **missing, **eras.told}
     return Past(world, scenes, recorded, people.team_ids, {name: number for name, number in notes.items() if number})
 
 
@@ -187,12 +192,12 @@ class Facts:
         """The row that stood before each day, or the earliest known; how many had none before it, or none at all."""
         if not len(self.keys):
             return np.full(len(customers), UNKNOWN), 0, len(customers)
-        after = np.searchsorted(self.keys, customers * MOST_DAYS + days)
-        owners = self.keys // MOST_DAYS
-        before, after = np.maximum(after - 1, 0), np.minimum(after, len(self.keys) - 1)
-        is_before = (owners[before] == customers) & (self.keys[before] % MOST_DAYS < days)
-        is_after = ~is_before & (owners[after] == customers)
-        rows = np.where(is_before, before, np.where(is_after, after, UNKNOWN))
+        first = customers * MOST_DAYS
+        after = np.searchsorted(self.keys, first + days)
+        before, last = after - 1, np.minimum(after, len(self.keys) - 1)
+        is_before = (self.keys[before] >= first) & (after > 0)
+        is_after = ~is_before & (self.keys[last] >= first) & (self.keys[last] < first + MOST_DAYS)
+        rows = np.where(is_before, before, np.where(is_after, last, UNKNOWN))
         return rows, int(is_after.sum()), int((rows < 0).sum())
 
 
@@ -263,13 +268,15 @@ def seen_in(users: Ints) -> list[int]:
 
 
 def scenes_of(
-    talks: dict[str, Ints], people: People, facts: Facts, zone: ZoneInfo, first_talk: int
+    talks: dict[str, Ints], people: People, facts: Facts, zone: ZoneInfo, first_talk: int, eras: Eras
 ) -> tuple[Scenes, dict[str, int]]:
-    mine = {name: values[talks["agent"] >= 0] for name, values in talks.items()}
+    has_agent = talks["agent"] >= 0
+    mine = talks if has_agent.all() else {name: values[has_agent] for name, values in talks.items()}
     rows, later, none = facts.rows_at(mine["customer"], local_days(mine["at"], zone))
     scenes = Scenes(
         at=mine["at"], agent=people.now(mine["agent"]), customer=mine["customer"], talk=mine["id"] - first_talk,
         channel=np.maximum(mine["channel"], 0), facts=rows, started=mine["at"], is_recovery=mine["failed"] == 1,
+        era=eras.places(mine["at"]),
     )  # fmt: skip
     return scenes, {"later_facts": later, "no_facts": none}
 
@@ -300,7 +307,7 @@ def recorded_asks(
     scenes = Scenes(
         at=rows["at"], agent=agent, customer=rows["customer"], talk=rows["interaction"] - first_talk,
         channel=np.maximum(channel, 0), facts=standing, started=started,
-        is_recovery=rows["occasion"] == OCCASIONS.index("recovery"),
+        is_recovery=rows["occasion"] == OCCASIONS.index("recovery"), era=rows["era"],
         told=completed(told_by_ledger(rows, told, ours[rows["offer"]]), facts, standing, rows["at"]),
     )  # fmt: skip
     is_kept = np.isin(rows["state"], [STATES.index("granted"), STATES.index("fulfilled")])
@@ -312,7 +319,7 @@ def recorded_asks(
         spent=is_kept, booked_under=rows["policy"], probe=np.zeros(count, bool),
     )  # fmt: skip
     # Requests of before the simulated time came to nothing, and count for nothing.
-    return Demand("recorded", scenes, in_order(asks.take((rows["id"] >= 0) | (rows["at"] >= start))))
+    return Demand("recorded", scenes, asks.take((rows["id"] >= 0) | (rows["at"] >= start)))
 
 
 def completed(told: dict[str, Column], facts: Facts, standing: Ints, at: Ints) -> dict[str, Column]:

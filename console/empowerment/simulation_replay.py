@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from console.empowerment.deciding import ORDER
 from console.empowerment.policy import Scope
-from console.empowerment.simulation_demand import Asks, Flags, Ints, Scenes, World, asks_at, together
+from console.empowerment.simulation_demand import Asks, Flags, Ints, Scenes, World
 from console.empowerment.simulation_judging import Court, amounts_of
 from console.empowerment.simulation_matching import NO_OBSTACLE, Law
 from console.empowerment.simulation_menus import Menu, Rows, rows_of
@@ -104,13 +103,6 @@ def granting_of(demand: Demand, law: Law) -> Ints:
     return np.where(kept, places_of(asks.booked_under, law), found) if kept.any() else found
 
 
-def sort_for(demand: Demand, law: Law, world: World, pool: Executor) -> None:
-    """Prepare all meters of the law, several at a time."""
-    granting = granting_of(demand, law)
-    meters = [one for one in law.meters if one.window is not Window.EACH]
-    list(pool.map(lambda meter: track_of(demand, law, meter, granting, world), meters))
-
-
 def track_of(demand: Demand, law: Law, meter: Meter, granting: Ints, world: World) -> tuple[Track, Rows]:
     """Sorted once for each demand; a pool, whose bookings depend on the policies, once for each law."""
     key = meter, id(law.granting) if meter.scope is Scope.POOL else 0
@@ -133,15 +125,22 @@ def places_of(ids: Ints, law: Law) -> Ints:
     return result
 
 
-def fitting(law: Law, world: World) -> Ints:
-    """For each class of scenes the gestures on offer that its limits ever allow, dearest first; then -1."""
+def fitting(law: Law, world: World, *, endless_last: bool = False) -> Ints:
+    """For each class of scenes the gestures on offer that its limits ever allow, dearest first; then -1.
+
+    `endless_last`: all that are counted by the piece before all that are not.
+    """
+    counted = world.eras.counted if endless_last else {}
     table = law.granting.reshape(len(law.seen), law.offers)
     stopped = law.obstacle.reshape(table.shape) != NO_OBSTACLE
-    order = sorted(range(law.offers), key=lambda one: (-world.catalogue[one].cost_minor, one))
+    gifts = world.catalogue
+    order = sorted(
+        range(law.offers), key=lambda one: (gifts[one].gesture_id not in counted, -gifts[one].cost_minor, one)
+    )
     result = np.full((len(law.seen), law.offers + 1), -1)
     number = np.zeros(len(law.seen), np.int64)
     for offer in order:
-        gift = world.catalogue[offer]
+        gift = gifts[offer]
         fits = (table[:, offer] >= 0) & ~stopped[:, offer] & gift.is_on_offer
         for meter, caps in zip(law.meters, law.caps, strict=True):
             if not meter.currency or meter.currency == gift.currency:
@@ -158,22 +157,28 @@ def cheapest(offers: Ints) -> Ints:
 
 
 def dead_ends(demand: Demand, law: Law, outcome: Outcome, world: World) -> Flags:
-    """Asks that were refused when not even the cheapest gesture could be given in their place."""
-    least = cheapest(fitting(law, world))[law.scene_class[demand.asks.scene]]
-    refused = ~outcome.allowed
-    result = refused & (least < 0)
-    places = np.flatnonzero(refused & (least >= 0))
-    if not len(places):
-        return result
-    kept = demand.asks.take(outcome.allowed)
-    kept = replace(kept, forced=np.ones(len(kept), bool), booked_under=ids_of(outcome.granting[outcome.allowed], law))
-    asked = demand.asks.take(places)
-    other = asks_at(demand.scenes, asked.scene, least[places], world)
-    probes = replace(other, at=asked.at, came=asked.came, probe=np.ones(len(places), bool))
-    joined = together([kept, probes])
-    could = replay(Demand("probes", demand.scenes, joined), law, world)
-    result[places] = ~could.allowed[joined.probe]
-    return result
+    """Asks that were refused when not even the cheapest gesture could be given in their place: of those that never run
+    out, where there are any."""
+    least = cheapest(fitting(law, world, endless_last=True))[law.scene_class[demand.asks.scene]]
+    asks, refused = demand.asks, ~outcome.allowed
+    there = refused & (least >= 0)
+    cost, face = (
+        np.array([getattr(one, name) for one in world.catalogue], np.int64) for name in ("cost_minor", "face_minor")
+    )
+    others = replace(
+        asks,
+        offer=np.where(there, least, asks.offer),
+        cost=np.where(there, cost[least], asks.cost),
+        face=np.where(there, face[least], asks.face),
+        approved=asks.approved & ~refused,
+        forced=~refused,
+        booked_under=ids_of(outcome.granting, law),
+        probe=refused,
+    )
+    # Whose sums they are is as it was, but for what hangs on the gesture.
+    tracks = {key: one for key, one in demand.tracks.items() if key[0].scope not in (Scope.GESTURE, Scope.POOL)}
+    could = replay(Demand("probes", demand.scenes, others, tracks=tracks), law, world)
+    return np.asarray(refused & ~(there & could.allowed))
 
 
 def ids_of(places: Ints, law: Law) -> Ints:

@@ -27,6 +27,10 @@ WHY = {
     "not_this_customer": "not this customer",
     "not_this_interaction": "not in such a conversation",
     "other_currency": "priced in another currency",
+    "agent_suspended": "the agent's giving was stopped",
+    "gesture_suspended": "the gesture was stopped",
+    "policy_suspended": "the policy was stopped",
+    "gesture:count:stock:0": "it had run out",
 }
 SCOPES = {
     "gesture": "the same gesture", "interaction": "a conversation", "customer": "a customer",
@@ -48,12 +52,15 @@ NOTES = {
         "In {} the customer's facts of that day are not known; the earliest known stand in.",
     ),
     "no_facts": ("conversation", "In {} nothing is known of the customer: rules that ask for something do not match."),
-    "counted_gestures": ("gesture", "Stock of {} is counted by the piece. Here it never runs out."),
+    "counted": (
+        "gesture",
+        "Stock of {} is counted by the piece. Here too no more are given than there were, until counted anew.",
+    ),
 }
 STOPPABLE = {
-    "stopped_policies": ("policy", "policies"),
-    "stopped_agents": ("agent", "agents"),
-    "stopped_gestures": ("gesture", "gestures"),
+    "stops_of_policies": ("policy", "policies"),
+    "stops_of_agents": ("agent", "agents"),
+    "stops_of_gestures": ("gesture", "gestures"),
 }
 ALWAYS = (
     "Customers are taken as they stood at the end of the day before. What the ledger says of their gestures is exact to"
@@ -136,7 +143,7 @@ class Words:
                 found.append(sentence.format(f"{number:,} {noun}{'s' if number > 1 else ''}"))
         stopped = [f"{notes[name]} {words[notes[name] > 1]}" for name, words in STOPPABLE.items() if notes.get(name)]
         if stopped:
-            found.append(f"Stopped at this moment, but taken as going on here: {', '.join(stopped)}.")
+            found.append(f"Stopped for a while in these days, and refused here for as long: {', '.join(stopped)}.")
         return [*found, *ALWAYS]
 
     def verdict(self, one: Mapping[str, Any]) -> str:

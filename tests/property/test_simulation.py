@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.empowerment import simulation_meters
-from console.empowerment.deciding import ORDER, Ask, Obstacle, decide
+from console.empowerment.deciding import ORDER, Ask, Obstacle, Suspended, decide
 from console.empowerment.fields import CUSTOMER, INTERACTION
 from console.empowerment.policy import WINDOWS, Approval, Body, Choice, Kind, Limit, Measure, Policy, Scope, Who
 from console.empowerment.rule_arrays import Column
 from console.empowerment.rules import EVERYBODY, read_rule
 from console.empowerment.simulation_demand import NEVER, Agent, Asks, Offerable, Scenes, World
+from console.empowerment.simulation_eras import ALWAYS, Count, Stop, eras_of
 from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, law
 from console.empowerment.simulation_menus import menu_of
-from console.empowerment.simulation_replay import Demand, fitting, replay
+from console.empowerment.simulation_replay import Demand, cheapest, dead_ends, fitting, replay
 from console.empowerment.windows import Hours, Window
 
 START = datetime(2026, 3, 27, 22, 0, tzinfo=UTC)  # two days before the clocks go forward
@@ -135,18 +138,33 @@ def histories(draw):
     return found
 
 
+@st.composite
+def interventions(draw):
+    """Kill switches, and gestures counted by the piece, at moments of a history."""
+    moment = st.sampled_from([ALWAYS, *(moments(START + timedelta(minutes=one)) for one in (0, 1, 8, 120, 601, 2040))])
+    stops = []
+    subjects = [Suspended(agents=frozenset({7})), Suspended(gestures=frozenset({12})),
+                Suspended(policies=frozenset({1})), Suspended(policies=frozenset({2}))]  # fmt: skip
+    for stopped in draw(st.lists(st.sampled_from(subjects), max_size=2)):
+        ends = draw(st.sampled_from([None, 60, 3000]))
+        stops.append(Stop(stopped, draw(moment), ends and moments(START + timedelta(minutes=ends))))
+    gestures = draw(st.lists(st.sampled_from([11, 12, 12, 14]), max_size=3))
+    counts = [Count(gesture, draw(moment), draw(st.sampled_from([None, 0, 1, 2]))) for gesture in gestures]
+    return eras_of(stops, sorted(counts, key=lambda one: one.at))
+
+
 def moments(when):
     return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def world_of(wanted):
+def world_of(wanted, eras):
     at = np.array([moments(one.at) for one in wanted])
     count = np.arange(len(wanted))
     ints = lambda name: np.array([int(getattr(one, name)) for one in wanted])  # noqa: E731
     flags = lambda name: ints(name).astype(bool)  # noqa: E731
     scenes = Scenes(
         at, ints("agent"), ints("customer"), ints("talk"), ints("channel"), ints("customer"),
-        at - ints("minutes") * 60_000_000 - 1, flags("recovery"),
+        at - ints("minutes") * 60_000_000 - 1, flags("recovery"), eras.places(at),
     )  # fmt: skip
     offers = [CATALOGUE[one.offer] for one in wanted]
     gone = np.array([moments(one.at + timedelta(minutes=one.stays)) if one.stays else NEVER for one in wanted])
@@ -170,6 +188,7 @@ def world_of(wanted):
     world = World(
         agents=AGENTS, teams=np.array([0, 0, 1, 2]), people=np.arange(4), channels=CHANNELS, catalogue=CATALOGUE,
         currency="GBP", facts=facts, households=np.array([[0, 0, 1, 2], [0, 1, 1, 3]]), days=np.array([0, NEVER]),
+        eras=eras,
     )  # fmt: skip
     return world, Demand("recorded", scenes, asks)
 
@@ -216,7 +235,25 @@ class Kept:
                 yield {Measure.COUNT: 1, Measure.COST: gift.cost_minor, Measure.FACE: gift.face_minor}[limit.measure]
 
 
-def decision_on(one, rules, usage):
+def era_of(one, eras):
+    return eras.eras[sum(begin <= moments(one.at) for begin in eras.begins)]
+
+
+def has_run_out(one, booked, eras):
+    """gestures/conditions.py: as many as were counted are held, given or done since."""
+    gesture, now = CATALOGUE[one.offer].gesture_id, moments(one.at)
+    stock = era_of(one, eras).stock.get(gesture)
+    since = max((moment for moment in eras.counted.get(gesture, ()) if moment <= now), default=ALWAYS)
+    given = sum(
+        CATALOGUE[other.offer].gesture_id == gesture
+        and moments(other.at) >= since
+        and not (other.stays and other.at + timedelta(minutes=other.stays) <= one.at)
+        for _, other in booked
+    )
+    return stock is not None and given >= stock
+
+
+def decision_on(one, rules, usage, eras):
     gift, agent = CATALOGUE[one.offer], AGENTS[one.agent]
     tier, orders, days = FACTS[one.customer]
     ask = Ask(
@@ -227,33 +264,39 @@ def decision_on(one, rules, usage):
         gesture_id=gift.gesture_id, kind=gift.kind, currency=gift.currency, cost_minor=gift.cost_minor,
         face_minor=gift.face_minor, cash_like=gift.cash_like,
     )  # fmt: skip
-    return decide(ask, rules, usage)
+    return decide(ask, rules, usage, era_of(one, eras).stopped)
 
 
-def one_by_one(wanted, rules):
+def one_by_one(wanted, rules, eras, least):
+    """Whether each is allowed, the first obstacle, whether an approval would do, and whether it is a dead end: refused,
+    and so would be the gesture `least` in its place (-1: there is none)."""
     booked: list[tuple[int, Wanted]] = []
-    found: list[tuple[bool, Obstacle | None, bool]] = []
+    found: list[tuple[bool, Obstacle | None, bool, bool]] = []
     for place, one in enumerate(wanted):
         if one.forced:
             booked.append((1, one))
-            found.append((True, None, False))
+            found.append((True, None, False, False))
             continue
-        decision = decision_on(one, rules, Kept(booked, place, one))
+        decision = decision_on(one, rules, Kept(booked, place, one), eras)
         # What somebody lent their own authority to stays given, whoever could lend it under these policies.
         lent = decision.policy is None and not decision.failures and decision.obstacles[0] in ORDER
         far = any(100 * (over.standing.used + over.amount - over.limit.cap) >
                   over.limit.cap * over.standing.policy.body.approval.most_over_percent
                   for over in decision.failures)  # fmt: skip
-        may_ask = decision.may_ask and not far
-        allowed = decision.is_allowed or (one.approved and (lent or may_ask))
+        is_left = not has_run_out(one, booked, eras)
+        may_ask = decision.may_ask and not far and is_left
+        allowed = is_left and (decision.is_allowed or (one.approved and (lent or may_ask)))
+        other = replace(one, offer=least[place])
+        could = least[place] >= 0 and decision_on(other, rules, Kept(booked, place, other), eras).is_allowed
+        is_end = not allowed and (not could or has_run_out(other, booked, eras))
         if allowed:
             booked.append((decision.policy.id if decision.policy else 0, one))
         over = may_ask and decision.policy is not None
-        found.append((allowed, decision.obstacles[0] if decision.obstacles else None, over and not allowed))
+        found.append((allowed, decision.obstacles[0] if decision.obstacles else None, over and not allowed, is_end))
     return found
 
 
-def dearest_that_fits(wanted, rules):
+def dearest_that_fits(wanted, rules, eras):
     """What each gets who asks for the dearest gesture, then for the next, until one is allowed; -1: none."""
     booked, found = [], []
     dearest_first = sorted(range(len(CATALOGUE)), key=lambda one: -CATALOGUE[one].cost_minor)
@@ -264,11 +307,12 @@ def dearest_that_fits(wanted, rules):
             continue
         for offer in dearest_first:
             asked = replace(one, offer=offer)
-            decision = decision_on(asked, rules, Kept(booked, place, asked))
-            if decision.is_allowed:
+            decision = decision_on(asked, rules, Kept(booked, place, asked), eras)
+            is_allowed = decision.is_allowed and not has_run_out(asked, booked, eras)
+            if is_allowed:
                 booked.append((decision.policy.id, asked))
                 break
-        found.append(offer if decision.is_allowed else -1)
+        found.append(offer if is_allowed else -1)
     return found
 
 
@@ -278,9 +322,9 @@ RULES = st.lists(st.integers(0), min_size=1, max_size=4).flatmap(
 
 
 @settings(max_examples=80, deadline=None)
-@given(RULES, histories(), st.sampled_from([1, 3, 16_000]))
-def test_who_asks_for_the_dearest_comes_down_to_what_fits(rules, wanted, span):
-    world, demand = world_of(wanted)
+@given(RULES, histories(), st.sampled_from([1, 3, 16_000]), interventions())
+def test_who_asks_for_the_dearest_comes_down_to_what_fits(rules, wanted, span, eras):
+    world, demand = world_of(wanted, eras)
     found = law(rules, demand.scenes, world)
     offers = fitting(found, world)
     asks, dearest = demand.asks, offers[found.scene_class, 0]
@@ -293,22 +337,46 @@ def test_who_asks_for_the_dearest_comes_down_to_what_fits(rules, wanted, span):
         simulation_meters.SPAN = usual
     got = np.full(len(wanted), -1)
     got[some.scene] = np.where(outcome.allowed, outcome.offer, -1)
-    assert got.tolist() == dearest_that_fits(wanted, rules)
+    assert got.tolist() == dearest_that_fits(wanted, rules, eras)
 
 
 @settings(max_examples=80, deadline=None)
-@given(RULES, histories(), st.sampled_from([1, 3, 16_000]))
-def test_deciding_many_at_once_is_deciding_them_one_by_one(rules, wanted, span):
-    world, demand = world_of(wanted)
+@given(RULES, histories(), st.sampled_from([1, 3, 16_000]), interventions())
+def test_deciding_many_at_once_is_deciding_them_one_by_one(rules, wanted, span, eras):
+    world, demand = world_of(wanted, eras)
     usual, simulation_meters.SPAN = simulation_meters.SPAN, span
     try:
-        outcome = replay(demand, law(rules, demand.scenes, world), world)
+        rule_of_law = law(rules, demand.scenes, world)
+        outcome = replay(demand, rule_of_law, world)
+        ends = dead_ends(demand, rule_of_law, outcome, world)
     finally:
         simulation_meters.SPAN = usual
     got = [
-        (bool(allowed), None if stop == NO_OBSTACLE else OBSTACLES[stop], bool(ask))
-        for allowed, stop, ask in zip(outcome.allowed, outcome.obstacle, outcome.needs_approval, strict=True)
+        (bool(allowed), None if stop == NO_OBSTACLE else OBSTACLES[stop], bool(ask), bool(end))
+        for allowed, stop, ask, end in zip(outcome.allowed, outcome.obstacle, outcome.needs_approval, ends, strict=True)
     ]
-    wanted_ones = one_by_one(wanted, rules)
+    least = cheapest(fitting(rule_of_law, world, endless_last=True))[rule_of_law.scene_class].tolist()
+    wanted_ones = one_by_one(wanted, rules, eras, least)
     judged = [number for number, one in enumerate(wanted) if not one.forced]
     assert [got[number] for number in judged] == [wanted_ones[number] for number in judged]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_asks_that_hang_on_each_other_are_decided_one_by_one(seed):
+    chance = random.Random(seed)
+    wanted = [
+        Wanted(START + timedelta(minutes=2 * number), chance.randrange(4), chance.randrange(4), chance.randrange(6),
+               chance.choice([0, 1, 1, 2, 2]), 4, True, 0, False, False, chance.choice([0, 0, 0, 60]), False)
+        for number in range(100)
+    ]  # fmt: skip
+    caps = (
+        Limit(Scope.AGENT, Measure.COST, Window.DAY, 4300),
+        Limit(Scope.CUSTOMER, Measure.COST, Window.ROLLING, 4700, 1),
+        Limit(Scope.TEAM, Measure.COST, Window.DAY, 7100),
+        Limit(Scope.GESTURE, Measure.COUNT, Window.DAY, 13),
+    )
+    rules = [Policy(1, 101, Kind.GRANT, "Policy", Body(currency="GBP", zone="UTC", limits=caps))]
+    world, demand = world_of(wanted, eras_of([], []))
+    outcome = replay(demand, law(rules, demand.scenes, world), world)
+    one_after_the_other = [found[0] for found in one_by_one(wanted, rules, world.eras, [-1] * len(wanted))]
+    assert outcome.allowed.tolist() == one_after_the_other

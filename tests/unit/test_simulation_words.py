@@ -15,7 +15,8 @@ def result_of(**levels):
         {"goal": goal, "level": level, "value": None if level == "none" else 1.0} for goal, level in levels.items()
     ]
     demands = {name: {"draft": COSTS, "live": COSTS} for name in ("likely", "worst")}
-    return {"currency": "GBP", "verdicts": verdicts, "demands": demands, "notes": {"no_agent": 1, "stopped_agents": 2}}
+    notes = {"no_agent": 1, "stops_of_agents": 2, "counted": 1}
+    return {"currency": "GBP", "verdicts": verdicts, "demands": demands, "notes": notes}
 
 
 @pytest.mark.parametrize(
@@ -38,4 +39,5 @@ def test_goals_that_could_not_be_judged_are_named(levels, headline, unjudged) ->
 def test_what_is_left_out_is_said() -> None:
     said = " ".join(Words(result_of(cost="pass"), "en_GB").notes)
     assert "for no agent had them: 1 conversation." in said
-    assert "taken as going on here: 2 agents." in said
+    assert "refused here for as long: 2 agents." in said
+    assert "Stock of 1 gesture is counted by the piece. Here too no more are given" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,24 +13,26 @@ from flask import Flask
 from sqlalchemy import select
 
 from console.db import db, utc_now
-from console.empowerment import replaying
+from console.empowerment import replaying, suspending
 from console.empowerment.fields import CUSTOMER
 from console.empowerment.kinds import Occasion
-from console.empowerment.models import PolicyVersion, Simulation, SimulationState
-from console.empowerment.policies import live_policies
+from console.empowerment.models import PolicyVersion, Simulation, SimulationState, SuspensionKind
+from console.empowerment.policies import live_policies, suspended
 from console.empowerment.policy import Body, Kind, Limit, Measure, Scope, Who, body_hash, body_json
 from console.empowerment.rules import read_rule
 from console.empowerment.simulation import Settings
+from console.empowerment.simulation_figures import counts
 from console.empowerment.simulation_matching import law
 from console.empowerment.simulation_queries import load
 from console.empowerment.simulation_replay import replay
 from console.empowerment.windows import Window
 from console.errors import DomainError
-from console.gestures import ledger
+from console.gestures import approvals, catalogue, ledger
 from console.gestures.approval_models import RequestState
-from console.gestures.ledger import Terms
+from console.gestures.honouring import ask_to_honour
+from console.gestures.ledger import Terms, WrongState
 from console.gestures.models import LedgerEntry
-from console.gestures.refusals import NoAuthority, OverLimit
+from console.gestures.refusals import NoAuthority, NotOffered, OverLimit
 from console.interactions.models import Interaction
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction, make_team, make_user
@@ -90,11 +93,12 @@ def live_a_little(session, seed: int, offers: int) -> int:
     now, refused = START, 0
     for number in range(offers):
         now += timedelta(minutes=chance.choice([0, 1, 14, 15, 55, 240, 700]))
+        intervene(number, agents[0].id, rules.policy_id, versions, boss.id, now)
         agent, customer, version = chance.choice(agents), chance.choice(customers), chance.choice(versions)
         terms = Terms(agent.id, customer.id, version.id, Occasion.RECOVERY, talks[agent.id, customer.id])
         try:
             entry = ledger.offer(terms, key=f"simulation-{seed}-{number}", now=now)
-        except (OverLimit, NoAuthority):
+        except (OverLimit, NoAuthority, NotOffered):
             refused += 1
             now += timedelta(seconds=1)
             make_request(
@@ -107,6 +111,21 @@ def live_a_little(session, seed: int, offers: int) -> int:
             continue
         now = settle(chance, entry, agent.id, boss.id, now)  # no clock runs backwards
     return refused
+
+
+def intervene(number: int, agent_id: int, policy_id: int, versions, boss_id: int, now: datetime) -> None:
+    """Stop somebody's giving, a gesture, then a guardrail for a while; and count a gesture, three times in all."""
+    stops = [(SuspensionKind.AGENT, agent_id), (SuspensionKind.GESTURE, versions[2].gesture_id),
+             (SuspensionKind.POLICY, policy_id)]  # fmt: skip
+    which, step = divmod(number, 20)
+    if which < len(stops) and step == 3:
+        suspending.suspend(*stops[which], "Bench", actor_id=boss_id, now=now)
+    if which < len(stops) and step == 9:
+        for one in suspending.in_force():
+            suspending.lift(one.suspension, actor_id=boss_id, now=now)
+    if number in (2, 30, 80):
+        catalogue.set_stock(versions[1].gesture_id, {2: 1, 30: 0, 80: None}[number], actor_id=boss_id, now=now)
+    db.session.commit()
 
 
 def settle(chance: random.Random, entry: LedgerEntry, agent_id: int, boss_id: int, now: datetime) -> datetime:
@@ -128,7 +147,8 @@ def test_the_live_policies_over_their_own_log_give_the_ledger_to_the_penny(sessi
     policies = live_policies(NOW)
     past = load(policies, 30, NOW, ZONE, "GBP")
     asks = past.recorded.asks
-    outcome = replay(past.recorded, law(policies, past.recorded.scenes, past.world), past.world)
+    on_asks = law(policies, past.recorded.scenes, past.world)
+    outcome = replay(past.recorded, on_asks, past.world)
     booked = list(db.session.scalars(select(LedgerEntry)))
     assert refused > 25 and len(booked) > 25
     assert len(asks) == len(booked) + refused
@@ -138,6 +158,34 @@ def test_the_live_policies_over_their_own_log_give_the_ledger_to_the_penny(sessi
     assert int(asks.cost[outcome.allowed & asks.spent].sum()) == spent
     under = np.array([one.id for one in policies])[outcome.granting]
     assert (under == asks.booked_under)[asks.booked_under > 0].all()
+    why = counts(past.recorded, outcome, on_asks)["why"]
+    assert {"agent_suspended", "gesture_suspended", "policy_suspended", "gesture:count:stock:0"} <= why.keys()
+    assert past.notes["stops_of_agents"] == past.notes["stops_of_policies"] == past.notes["counted"] == 1
+
+
+@pytest.mark.usefixtures("in_app")
+def test_a_promise_that_was_kept_while_its_gesture_was_stopped_is_kept_here_too(session) -> None:
+    agent, boss, customer = make_user(session), make_user(session, "supervisor"), make_customer(session)
+    make_policy(session)
+    version, talk = make_gesture(session), make_interaction(session, customer, agent, started_at=START)
+    session.commit()
+    terms = Terms(agent.id, customer.id, version.id, Occasion.RECOVERY, talk.id)
+    entry_id = ledger.offer(terms, key="promised", now=START).id
+    later = START + timedelta(minutes=2)
+    suspending.suspend(SuspensionKind.GESTURE, version.gesture_id, "Bench", actor_id=boss.id, now=later)
+    db.session.commit()
+    with pytest.raises(WrongState):
+        ledger.grant(entry_id, actor_id=agent.id, now=later)
+    withdrawn = db.session.get_one(LedgerEntry, entry_id)
+    request = ask_to_honour(withdrawn, suspended(), key="honour", now=later)
+    db.session.commit()
+    approvals.approve(request.id, approver_id=boss.id, now=later)
+    past = load(live_policies(NOW), 30, NOW, ZONE, "GBP")
+    asks = past.recorded.asks
+    assert replay(past.recorded, law(live_policies(NOW), past.recorded.scenes, past.world), past.world).allowed.all()
+    assert len(asks) == 2 and asks.spent.tolist() == [False, True]
+    again = law(live_policies(NOW), replace(past.recorded.scenes, era=past.world.eras.places(asks.at)), past.world)
+    assert replay(past.recorded, again, past.world).allowed.tolist() == [True, False]
 
 
 TRIAL = {"days": "90", "dead_ends": "2", "approvals": "6", "fairness": "80"}
