@@ -1,8 +1,9 @@
-"""How well talk signals are heard: python -m bench.hearing [--json]
+"""How well talk signals are heard: python -m bench.hearing [--json] [--asked]
 
 The sentences of tests/data/talk_signals.yaml, none of them an example, are heard with the shipped examples and the
 shipped model, as the server's workers read them. Precision and recall are counted over signals, not sentences.
 `--thresholds` prints how RIDGE and FROM were chosen: on the examples alone, each heard with itself left out.
+`--asked` measures instead what was told before: questions against statements, of which one answers or none.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import numpy as np
 import yaml
 
 from console.config import ROOT
+from console.interactions.asked_before import ANSWERS
 from console.interactions.talk_signals import BIAS, Ear, ordinary, shipped
 from knowledge.embedding import Encoder
 
 LABELLED = ROOT / "tests" / "data" / "talk_signals.yaml"
+ASKED = [ROOT / "tests" / "data" / name for name in ("asked_before.yaml", "asked_before_2.yaml")]
 
 
 def main() -> None:
@@ -26,6 +29,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--thresholds", action="store_true")
     parser.add_argument("--mistakes", action="store_true")
+    parser.add_argument("--asked", action="store_true")
     options = parser.parse_args()
     model = Encoder("", ROOT / "var")
     if not model.load():
@@ -34,7 +38,7 @@ def main() -> None:
     if options.thresholds:
         left_out(model)
         return
-    for line in measure(model, options.mistakes):
+    for line in asked(model) if options.asked else measure(model, options.mistakes):
         print(json.dumps(line) if options.json else "  ".join(f"{name} {value}" for name, value in line.items()))
 
 
@@ -54,6 +58,19 @@ def measure(model: Encoder, mistakes: bool) -> list[dict[str, Any]]:
         for kind, text, heard in rows:
             if heard != ({kind} - {"nothing"}):
                 print(kind, sorted(heard), text)
+    return lines
+
+
+def asked(model: Encoder) -> list[dict[str, Any]]:
+    lines = []
+    for file in ASKED:
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
+        cosines = model.encode([question for question, _ in given["asked"]]) @ model.encode(given["said"]).T
+        found = [(int(row.argmax()), place) for row, (_, place) in zip(cosines, given["asked"], strict=True)
+                 if row.max() >= ANSWERS]  # fmt: skip
+        right = sum(best == place for best, place in found)
+        there = sum(place is not None for _, place in given["asked"])
+        lines.append({"list": file.stem, "precision": right / max(len(found), 1), "recall": round(right / there, 3)})
     return lines
 
 

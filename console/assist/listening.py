@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from flask import Flask, current_app
 from sqlalchemy import or_, select
 
@@ -17,6 +18,7 @@ from console.background import in_thread
 from console.db import db, utc_now
 from console.interactions import asked_before, hearing
 from console.interactions.asked_before import Statement
+from console.interactions.coding import Coder
 from console.interactions.models import IS_NO_REPLAY, Interaction, Speaker, Utterance
 from console.interactions.talk_signals import Ear, Earlier, Signal, said_again, sentences_of
 from console.interactions.turns import last_turns, when_said
@@ -65,6 +67,7 @@ class Listener:
         self.memory = Memory()
         self.threads: set[threading.Thread] = set()
         self._ear: tuple[Any, Ear] | None = None
+        self._coder: tuple[str, Coder] | None = None
         self._waiting: dict[int, set[int]] = {}
         self._is_busy = False
         self._lock = threading.Lock()
@@ -110,6 +113,17 @@ class Listener:
             self._ear = state, Ear([one.kind for one in hearing.kept()], model.encode)
         return self._ear[1]
 
+    def coder(self, model: Encoder) -> Coder | None:
+        """None until this process has learnt to."""
+        return self._coder[1] if self._coder and self._coder[0] == model.name else None
+
+    def learn_codes(self, model: Encoder) -> None:
+        """Once in a process, a second of work: after the first words of a talk."""
+        if self.coder(model) is None:
+            made = Coder(model.encode_briefly)
+            made.embed = lambda texts: np.stack([model.encode_question(text) for text in texts])
+            self._coder = model.name, made
+
 
 def register(app: Flask) -> None:
     app.extensions["listening"] = Listener()
@@ -151,6 +165,8 @@ def listen(interaction_id: int, ids: Iterable[int], who: Listener) -> None:
     if wanted:
         hearing.write_down(interaction_id, [turn.id for turn in wanted], found, utc_now())
         db.session.commit()
+    db.session.rollback()
+    who.learn_codes(model)  # so that it is there at the wrap-up
 
 
 def asked_by(turns: Sequence[Utterance]) -> str:

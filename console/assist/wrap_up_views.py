@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -13,23 +14,31 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from console.assist.blueprint import bp
+from console.assist.listening import listener, said
 from console.auth.permissions import Permission, allowed, requires
-from console.customers.models import Provenance
-from console.customers.profile import add_preference
+from console.customers.models import Boundary, BoundaryKind, Preference, Provenance
+from console.customers.profile import add_boundary, add_preference
 from console.db import db, utc_now
 from console.errors import DomainError
 from console.interactions import handling, wrapping
 from console.interactions.blueprint import is_mine, own
+from console.interactions.coding import shares
 from console.interactions.forms import KeepForm, WrapUpForm
-from console.interactions.models import Channel, Interaction, Speaker, Utterance, WrapUpCode
+from console.interactions.models import IS_NO_REPLAY, Channel, Interaction, Speaker, Utterance, WrapUpCode
+from console.interactions.queues import live_of
 from console.interactions.surveys import survey_url
 from console.interactions.turns import last_turns, say, turns_after
 from console.web import render_page_or_partial, today, zone
 from knowledge.embedding import encoder
 from knowledge.models import Article, ArticleLink
+from notes.findings import proposing
+from notes.findings.models import FindingKind
+from notes.findings.recognising import boundary_meant
 from notes.promises.promising import make_promise
 from notes.screening import fault_in_promise, holds_card_number
 
+REFUSED_FROM = 0.0  # what people say scores a little lower than what is noted about them, see bench/RESULTS.md
+MOST_ARTICLES, MOST_USES = 20, 1_000  # from which a code is guessed
 FIRST, LAST = 60, 120  # turns that a draft is made of
 SURVEY = "How did we do? It takes half a minute: {url}"
 
@@ -53,7 +62,11 @@ def wrap_up(interaction_id: int) -> ResponseReturnValue:
         return show_wrap_up(own(interaction_id), form, 422)
     db.session.commit()
     flash(f"Wrapped up the talk with {interaction.customer.name}", "good")
-    return redirect(url_for("assist.home"), code=303)
+    next_one = next(iter(live_of(current_user.id)), None)
+    if next_one is None:
+        return redirect(url_for("assist.home"), code=303)
+    there = url_for("assist.workspace", customer_id=next_one.customer_id, interaction=next_one.id)
+    return redirect(there, code=303)
 
 
 def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Response:
@@ -72,8 +85,11 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         interaction=interaction,
         form=form,
         draft=draft,
-        codes=[(WrapUpCode(code), because) for code, because in draft.codes],
-        proposals=wrapping.proposed(spoken, embed(), today(), keep=may_be_quoted),
+        likely=likely_code(interaction, [one for one in spoken if may_be_quoted(one.text)]),
+        proposals=[
+            (one, *(boundary_meant(one.sentence.text) if one.kind == "boundary" else ("other", None)))
+            for one in wrapping.proposed(spoken, embed(), today(), keep=may_be_quoted, refuses=refuses())
+        ],
         turns=turns,
         mine=is_mine(interaction),
         articles=articles_used(interaction.id),
@@ -101,6 +117,56 @@ def embed() -> wrapping.Embed | None:
     return lambda texts: np.stack([model.encode_question(text) for text in texts])
 
 
+def likely_code(interaction: Interaction, spoken: Sequence[wrapping.Spoken]) -> tuple[WrapUpCode, Any] | None:
+    """The code that fits, with the sentence that suggests it; none where that is not clear."""
+    model = encoder()
+    if not model.ready():
+        return None
+    coder = listener().coder(model)
+    if coder is None:  # another process has listened to this talk: this one learns it for the next
+        said(interaction.id, set())
+        return None
+    found = coder.likely(spoken, shares(uses_of_articles(interaction)))
+    return (WrapUpCode(found[0]), found[1]) if found else None
+
+
+def uses_of_articles(interaction: Interaction) -> list[Counter[str]]:
+    """Of each article used in a talk: in how many of the latest other talks of which code it was used."""
+    here = select(ArticleLink.article_id).where(ArticleLink.interaction_id == interaction.id).limit(MOST_ARTICLES)
+    earlier = (
+        select(ArticleLink.article_id, Interaction.wrap_up_code)
+        .join(Interaction, Interaction.id == ArticleLink.interaction_id)
+        .where(
+            ArticleLink.article_id.in_(here),
+            Interaction.id.not_in([interaction.id, interaction.recorded_id]),
+            Interaction.wrap_up_code.is_not(None),
+            IS_NO_REPLAY,
+        )
+        .order_by(ArticleLink.id.desc())
+        .limit(MOST_USES)
+    )
+    uses: dict[int, Counter[str]] = {}
+    for article_id, code in db.session.execute(earlier):
+        uses.setdefault(article_id, Counter())[str(code)] += 1
+    return list(uses.values())
+
+
+def refuses() -> wrapping.Refuses | None:
+    """Hears what is refused by the examples that notes are looked through by; none until this process has read them."""
+    model = encoder()
+    if not model.ready():
+        return None
+    finder = proposing.reader().ready(model)
+    if finder is None:
+        proposing.start()
+        return None
+    kinds = [kind.code for kind in finder.kinds]
+    if FindingKind.BOUNDARY not in kinds:  # switched off
+        return lambda texts: [False] * len(texts)
+    column = kinds.index(FindingKind.BOUNDARY)
+    return lambda texts: [bool(score >= REFUSED_FROM) for score in finder.scores(texts)[:, column]]
+
+
 def may_be_quoted(text: str) -> bool:
     return not holds_card_number(text)
 
@@ -118,7 +184,7 @@ def articles_used(interaction_id: int) -> Sequence[Article]:
 @bp.post("/interactions/<int:interaction_id>/keepings")
 @requires(Permission.WRITE_NOTE)
 def keep(interaction_id: int) -> ResponseReturnValue:
-    """Keep a promise or a preference that was found in the talk; it names the turn it is from."""
+    """Keep a promise, a preference or a boundary that was found in the talk; it names the turn it is from."""
     interaction = own(interaction_id)
     form = KeepForm()
     utterance = db.session.get(Utterance, form.utterance_id.data or 0)
@@ -137,17 +203,21 @@ def keep(interaction_id: int) -> ResponseReturnValue:
 
 def keep_it(interaction: Interaction, form: KeepForm, utterance_id: int) -> None:
     now, by = utc_now(), current_user.id
+    if form.kind.data != "promise" and not allowed(current_user, Permission.EDIT_CUSTOMER):
+        abort(403)
     if form.kind.data == "promise":
         if fault := fault_in_promise(form.text.data):
             raise DomainError(fault)
         make_promise(interaction.customer_id, by, form.text.data, end_of(form.due.data, now), now=now)
         return
-    if not allowed(current_user, Permission.EDIT_CUSTOMER):
-        abort(403)
-    stated = add_preference(
-        interaction.customer_id, form.text.data, form.category.data, Provenance.STATED, actor_id=by, now=now
-    )
-    stated.evidence = stated.evidence or {"interaction": interaction.id, "utterance": utterance_id}
+    about, words = interaction.customer_id, form.text.data
+    known: Boundary | Preference
+    if form.kind.data == "boundary":
+        kind = BoundaryKind(form.boundary.data)
+        known = add_boundary(about, kind, words, form.after.data, actor_id=by, now=now)
+    else:
+        known = add_preference(about, words, form.category.data, Provenance.STATED, actor_id=by, now=now)
+    known.evidence = known.evidence or {"interaction": interaction.id, "utterance": utterance_id}
 
 
 def end_of(day: date | None, now: datetime) -> datetime:

@@ -12,11 +12,13 @@ from wtforms import (
     SelectField,
     StringField,
     TextAreaField,
+    TimeField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Optional
+from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Optional, ValidationError
 
 from console.customers.forms import CATEGORIES, no_card_number
+from console.customers.models import BoundaryKind
 from console.interactions.handling import WrapUp
 from console.interactions.live_models import RootCause
 from console.interactions.models import Channel, Speaker, WrapUpCode
@@ -118,9 +120,9 @@ class FollowUpForm(FlaskForm):
 
 
 class KeepForm(FlaskForm):
-    """A promise or a preference found in what was said."""
+    """A promise, a preference or a boundary found in what was said."""
 
-    kind = HiddenField(validators=[AnyOf(["promise", "preference"], "Reload the page and try again.")])
+    kind = HiddenField(validators=[AnyOf(["promise", "preference", "boundary"], "Reload the page and try again.")])
     utterance_id = IntegerField(validators=[NumberRange(1, LARGEST_ID, "Reload the page and try again.")])
     text = StringField(
         "What to keep",
@@ -129,3 +131,17 @@ class KeepForm(FlaskForm):
     )  # fmt: skip
     category = SelectField("About", choices=CATEGORIES, default="other")
     due = DateField("By", [Optional()])
+    boundary = SelectField(
+        "What is refused",
+        choices=[
+            SelectChoice(BoundaryKind.OTHER, "As written"),
+            SelectChoice(BoundaryKind.NO_GIFTS, "No gifts"),
+            SelectChoice(BoundaryKind.NO_CALLS_AFTER, "No calls after"),
+        ],
+        default=BoundaryKind.OTHER,
+    )
+    after = TimeField("After", [Optional()])
+
+    def validate_boundary(self, field: SelectField) -> None:
+        if field.data == BoundaryKind.NO_CALLS_AFTER and not self.after.data:
+            raise ValidationError("Say after what time there shall be no calls")

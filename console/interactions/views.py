@@ -166,7 +166,10 @@ def end(interaction_id: int) -> ResponseReturnValue:
     try:
         end_talk(interaction, actor_id=current_user.id, now=utc_now())
     except DomainError as problem:
-        return refused(interaction, problem)
+        db.session.rollback()
+        interaction = own(interaction_id)
+        if interaction.state is not InteractionState.WRAP_UP:  # the customer was faster: that is what was meant
+            return refused(interaction, problem)
     db.session.commit()
     if waits:
         return redirect(url_for("assist.home"), code=303)

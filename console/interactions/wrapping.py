@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]  # one unit vector a row
 Embed = Callable[[Sequence[str]], Vectors]
+Refuses = Callable[[Sequence[str]], Sequence[bool]]  # which of a customer's sentences refuse something for good
 
 EXAMPLES = Path(__file__).with_name("wrapping.yaml")
 SENTENCE = re.compile(r"[^.!?\n…]+(?:[.!?…]+|\n|$)")
@@ -34,20 +35,26 @@ PLACE = 0.15  # what standing in the right part of the talk adds
 ENOUGH = {"reason": 0.1, "resolution": 0.15, "result": 0.1}
 SECOND = 0.12  # a second sentence may be so much weaker than the first
 SURE = 0.45  # cosine from which on a promise or a preference is proposed
-LIKELY = 0.25  # and a code: the mean over its examples, each against the sentence closest to it
-MOST_CODES = 3
 MOST_PROPOSED = 6
 PROMISING = re.compile(r"\b(i|we|you)\s?['’]ll\b|\b(i|we|you) (will|shall)\b|\bpromise\b", re.IGNORECASE)
 LIKING = re.compile(
     r"\b(prefer|rather|always|like|love|best|better|favourite|lovely|suits?|works for|leave (it|them))\b", re.IGNORECASE
 )
 REFUSING = re.compile(r"\b(don['’]?t|do not|never|no)\b.{0,20}\b(call|ring|phone|gift|present)", re.IGNORECASE)
+# What is refused for good, by its wording alone: for as long as the examples of boundaries are not read.
+REFUSED = re.compile(
+    r"\b((please|pls) ((do not|don['’]?t|never) (ever )?(call|ring|phone|text|write|send|give)|stop \w+ing)"
+    r"|no (more |further )?(calls|gifts?|presents?|vouchers?|newsletters?|samples|surveys)\b(?!.*\bw(as|ere)\b)"
+    r"|(do not|don['’]?t) (ever )?(want|wish) (any |your |more )*(calls|gifts?|presents?|vouchers?|newsletters?))",
+    re.IGNORECASE,
+)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ABOUT = {
     "delivery": re.compile(r"deliver|parcel|courier|neighbour|door|leave (it|them)|evening|morning", re.IGNORECASE),
     "contact": re.compile(r"\bcall|ring|phone|e-?mail|text|write|answer", re.IGNORECASE),
     "style": re.compile(r"colou?r|blue|green|red|style|plain|pattern|packag", re.IGNORECASE),
 }
+CONSOLING = re.compile(r"\b(do not|don['’]?t) (you )?(worry|be)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,17 +78,17 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Draft:
-    """The 3R note in the talk's own sentences, and the likeliest codes, each with the sentence that suggests it."""
+    """The 3R note in the talk's own sentences."""
 
     reason: tuple[Sentence, ...] = ()
     resolution: tuple[Sentence, ...] = ()
     result: tuple[Sentence, ...] = ()
-    codes: tuple[tuple[str, Sentence], ...] = ()
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Something to keep: a promise an agent made, by `due`; or a preference the customer told, about `category`."""
+    """Something to keep: a promise an agent made, by `due`; a preference the customer told, about `category`; or a
+    boundary, what the customer refused."""
 
     kind: str
     sentence: Sentence
@@ -105,7 +112,7 @@ def drafted(turns: Sequence[Spoken], embed: Embed | None, *, keep: Callable[[str
         chosen = best(scores, ENOUGH[part], 1 if part == "result" else TWO)
         taken.update(chosen)
         parts[part] = tuple(said[n] for n in sorted(chosen))
-    return Draft(**parts, codes=codes_of(said, vectors, by) if embed else ())
+    return Draft(**parts)
 
 
 def may_be(part: str, one: Sentence) -> bool:
@@ -127,29 +134,39 @@ def best(scores: NDArray[Any], enough: float, most: int) -> list[int]:
     return [n for n in order if scores[n] >= enough and scores[n] >= first - SECOND]
 
 
-def codes_of(said: Sequence[Sentence], vectors: Vectors, by: Embed) -> tuple[tuple[str, Sentence], ...]:
-    """The wrap-up codes whose examples the customer came closest to, likeliest first."""
-    theirs = [n for n, one in enumerate(said) if one.by_customer]
-    if not theirs:
-        return ()
-    found: list[tuple[float, str, Sentence]] = []
-    for code, kind in examples()["codes"].items():
-        cosines = vectors[theirs] @ by(kind).T
-        closest = theirs[int(cosines.max(axis=1).argmax())]
-        found.append((float(cosines.max(axis=0).mean()), code, said[closest]))
-    found.sort(key=lambda one: -one[0])
-    return tuple((code, because) for score, code, because in found[:MOST_CODES] if score >= LIKELY)
-
-
 def proposed(
-    turns: Sequence[Spoken], embed: Embed | None, today: date, *, keep: Callable[[str], bool] = bool
+    turns: Sequence[Spoken],
+    embed: Embed | None,
+    today: date,
+    *,
+    keep: Callable[[str], bool] = bool,
+    refuses: Refuses | None = None,
 ) -> list[Proposal]:
-    """Promises and preferences in what was said, in the order spoken. What refuses something is neither."""
-    said = [
-        one
-        for one in sentences(turns)
-        if keep(one.text) and not one.text.endswith("?") and not REFUSING.search(one.text) and is_worded(one)
-    ]
+    """Promises, preferences and boundaries in what was said, in the order spoken. What is refused is nothing else.
+
+    `refuses` hears what is refused, by meaning; without it a few wordings tell.
+    """
+    said = [one for one in sentences(turns) if keep(one.text) and not one.text.endswith("?")]
+    refused = refusals(said, refuses or by_wording)
+    likely = [one for one in said if one not in refused and not REFUSING.search(one.text) and is_worded(one)]
+    found = [*(Proposal("boundary", one) for one in refused), *kept_by_meaning(likely, embed, today)]
+    order = {one: place for place, one in enumerate(said)}
+    return sorted(found, key=lambda one: order[one.sentence])[:MOST_PROPOSED]
+
+
+def refusals(said: Sequence[Sentence], refuses: Refuses) -> list[Sentence]:
+    theirs = [one for one in said if one.by_customer and not CONSOLING.search(one.text)]
+    if not theirs:
+        return []
+    return [one for one, is_one in zip(theirs, refuses([one.text for one in theirs]), strict=True) if is_one]
+
+
+def by_wording(texts: Sequence[str]) -> list[bool]:
+    return [REFUSED.search(text) is not None for text in texts]
+
+
+def kept_by_meaning(said: Sequence[Sentence], embed: Embed | None, today: date) -> list[Proposal]:
+    """The promises and preferences among some sentences."""
     if not said:
         return []
     by = embed or by_words
@@ -160,8 +177,8 @@ def proposed(
         scores = likeness(vectors, by, kind)
         for n, one in enumerate(said):
             if one.by_customer == by_customer and scores[n] >= (SURE if embed else SURE / 2) and scores[n] > chatter[n]:
-                found.append((n, proposal(kind, one, today)))
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])][:MOST_PROPOSED]
+                found.append(proposal(kind, one, today))
+    return found
 
 
 def is_worded(one: Sentence) -> bool:

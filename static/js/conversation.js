@@ -84,7 +84,7 @@ async function ask(corrected) {
 function merge(arrivals) {
   const turns = list();
   const wasAtEnd = isAtEnd(turns);
-  let added = 0;
+  let added = 0, heard = 0;
   for (const turn of [...arrivals.children]) {
     const id = Number(turn.id.slice(5));
     const here = [...turns.children].find((one) => one.id === turn.id);
@@ -93,6 +93,7 @@ function merge(arrivals) {
     } else if (id > known) {
       turns.insertBefore(turn, [...turns.querySelectorAll(".turn")].find((one) => comesAfter(one, turn)) ?? null);
       added += 1;
+      heard += turn.classList.contains("me") ? 0 : 1;
     }
   }
   known = Math.max(known, ...ids(turns));
@@ -100,6 +101,7 @@ function merge(arrivals) {
   const button = document.querySelector(".turns__new");
   if (wasAtEnd) toEnd();
   else showNew(Number(button.dataset.number ?? 0) + added);
+  document.body.dispatchEvent(new CustomEvent("talk:arrived", { detail: { number: heard } }));
 }
 
 function comesAfter(one, turn) {

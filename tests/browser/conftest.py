@@ -64,6 +64,9 @@ def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     http.shutdown()
     thread.join()
     http.server_close()
+    for one in threading.enumerate():  # a model that is still at work when Python ends aborts the process
+        if one.name in ("listening", "findings", "embedding-model"):
+            one.join(timeout=60)
     with app.app_context():
         db.engine.dispose()
 

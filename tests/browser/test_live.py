@@ -30,15 +30,20 @@ def test_a_page_without_a_stream_asks_and_says_so(open_as: Open) -> None:
     expect(dana.get_by_text("Live updates are slow")).to_be_hidden()
 
 
-def test_what_is_written_down_in_one_window_appears_in_another(open_as: Open) -> None:
+def test_what_is_written_down_in_one_window_appears_in_another_and_is_counted_on_a_phones_tab(open_as: Open) -> None:
     desk = open_as("agent", "/customers/9")
     desk.keyboard.press("t")  # start a call
     expect(desk.get_by_label("What is said")).to_be_visible()
-    other = open_as("agent", "/customers/9")
+    other = open_as("agent", "/customers/9", width=390)
     other.evaluate("window.isTheSamePage = true")
+    other.get_by_role("tab", name="Help").click()
+    expect(other.get_by_label("What was said")).to_be_hidden()
     desk.get_by_label("What is said").fill("The blue one has a crack in its foot")
     desk.keyboard.press("Alt+Enter")
+    expect(other.get_by_role("tab", name="Conversation 1 new")).to_be_visible()
+    other.keyboard.press("ArrowLeft")
     expect(other.get_by_label("What was said")).to_contain_text("The blue one has a crack in its foot")
+    expect(other.get_by_role("tab", name="Conversation", exact=True)).to_be_focused()
     assert other.evaluate("window.isTheSamePage") is True
     desk.keyboard.press("Escape")
     desk.get_by_role("button", name="Wrap up").click()

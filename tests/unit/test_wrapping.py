@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.interactions.wrapping import Spoken, by_words, codes_of, day_meant, drafted, proposed, sentences
+from console.interactions.coding import Coder, shares
+from console.interactions.wrapping import Spoken, by_words, day_meant, drafted, proposed
 
 TALK = [
     Spoken(1, False, "Good morning, how can I help you?"),
@@ -26,7 +27,6 @@ def test_each_part_is_of_the_talks_own_sentences() -> None:
     assert [one.turn_id for one in draft.reason] == [2]
     assert draft.resolution[0].text == "I have refunded the amount to your card."
     assert [one.text for one in draft.result] == ["That's great, thank you for your help."]
-    assert draft.codes == ()  # without the model none is guessed
 
 
 def test_what_may_not_be_quoted_is_left_out() -> None:
@@ -34,15 +34,33 @@ def test_what_may_not_be_quoted_is_left_out() -> None:
     assert "refund" not in str(draft)
 
 
-def test_promises_and_preferences_are_proposed_and_refusals_are_not() -> None:
+def test_promises_and_preferences_are_proposed() -> None:
     found = [(one.kind, one.sentence.turn_id, one.due, one.category) for one in proposed(TALK, None, SUNDAY)]
     assert found == [("preference", 4, None, "delivery"), ("promise", 5, date(2026, 11, 27), "")]
 
 
-def test_codes_are_ordered_by_what_the_customer_said() -> None:
-    said = sentences(TALK)
-    codes = codes_of(said, by_words([one.text for one in said]), by_words)
-    assert all(because.by_customer for _, because in codes)
+def test_a_code_is_proposed_by_the_customers_words_and_the_articles_and_none_where_it_is_not_clear() -> None:
+    coder = Coder(by_words)
+    clear = [TALK[0], Spoken(2, True, "How do I return this? I would like to send it back. I need a return label.")]
+    code, because = coder.likely(clear, {}) or ("", None)
+    assert code == "return" and because is not None and because.turn_id == 2
+    vague = [Spoken(1, True, "I bought the lamp from you."), Spoken(2, False, "I have refunded the amount.")]
+    assert coder.likely(vague, {}) is None
+    assert (coder.likely(vague, shares([{"refund": 40}])) or ("",))[0] == "refund"
+    assert coder.likely(vague, shares([{"refund": 1}, {"damaged": 1}])) is None
+    assert coder.likely([TALK[0]], {}) is None
+
+
+def test_what_is_refused_for_good_is_a_boundary_and_nothing_else() -> None:
+    turns = [
+        Spoken(1, True, "Please, no more calls. No problem, I never got the voucher. Don't worry about it."),
+        Spoken(2, False, "Please don't send it back."),
+        Spoken(3, True, "I don't want any vouchers."),
+    ]
+    found = [(one.kind, one.sentence.text) for one in proposed(turns, None, SUNDAY)]
+    assert found == [("boundary", "Please, no more calls."), ("boundary", "I don't want any vouchers.")]
+    by_meaning = proposed(turns, None, SUNDAY, refuses=lambda texts: ["worry" in text for text in texts])
+    assert by_meaning == []  # consoling is no refusal, whatever is heard in it
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,13 @@ def test_tokens_are_made_and_ended_on_the_command_line(app: Flask, session: Sess
 def test_the_document_and_its_page_are_there_for_anybody(client: FlaskClient) -> None:
     document = client.get("/api/v1/openapi.json").json or {}
     page = client.get("/api/docs").text
+    handbook = Path("docs/api.md").read_text()
     assert len(document["paths"]) > 15
     for path, methods in document["paths"].items():
         assert f"/api/v1{path}" in page
-        for one in methods.values():
+        for method, one in methods.items():
             assert f'id="{one["operationId"]}"' in page
+            assert f"`{method.upper()} {path}`" in handbook
     for name in re.findall(r'href="#([\w-]+)"', page):
         assert f'id="{name}"' in page
 

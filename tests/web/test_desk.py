@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console.customers.models import Customer, Preference
+from console.customers.models import Boundary, Customer, Preference
 from console.events import Event
 from console.interactions.live_models import FollowUp, FollowUpState
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance
@@ -209,11 +209,12 @@ def test_a_wrap_up_is_drafted_from_the_talks_own_sentences(sign_in: SignIn, sess
         session, talk,
         (Speaker.CUSTOMER, "Hello there. My order arrived damaged, the glass is cracked."),
         (Speaker.AGENT, "I am sorry. I am sending you a new one today at no charge. I will call you back tomorrow."),
-        (Speaker.CUSTOMER, "I prefer evening deliveries. My card is 4111 1111 1111 1111."),
+        (Speaker.CUSTOMER, "I prefer evening deliveries. Please don't ring me after six. Card 4111 1111 1111 1111."),
         (Speaker.CUSTOMER, "That's great, thank you for your help."),
     )  # fmt: skip
     client = sign_in(maya)
-    assert client.post(f"/interactions/{talk.id}/ending").location == f"/interactions/{talk.id}/wrap-up"
+    for _ in range(2):  # also when the customer hung up just before
+        assert client.post(f"/interactions/{talk.id}/ending").location == f"/interactions/{talk.id}/wrap-up"
     page = client.get(f"/interactions/{talk.id}/wrap-up").text
     filled = dict(re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\s*([^<]*)</textarea>', page))
     assert filled["reason"].startswith("My order arrived damaged")
@@ -231,6 +232,12 @@ def test_a_wrap_up_is_drafted_from_the_talks_own_sentences(sign_in: SignIn, sess
     liked = {"kind": "preference", "utterance_id": rows[2].id, "text": "Evening deliveries", "category": "delivery"}
     client.post(f"/interactions/{talk.id}/keepings", data=liked, headers=HTMX)
     assert client.post(f"/interactions/{talk.id}/keepings", data=kept | {"text": ""}, headers=HTMX).status_code == 422
+    assert 'value="Please don&#39;t ring me after six."' in page
+    assert '<option value="no_calls_after" selected>' in page
+    refused = {"kind": "boundary", "utterance_id": rows[2].id, "text": "No calls late", "boundary": "no_calls_after"}
+    assert "Say after what time" in client.post(f"/interactions/{talk.id}/keepings", data=refused, headers=HTMX).text
+    client.post(f"/interactions/{talk.id}/keepings", data=refused | {"after": "18:00"}, headers=HTMX)
+    assert session.scalars(select(Boundary)).one().title == "No calls after 18:00"
     assert session.scalar(select(Promise.text)) == "Call back"
     assert session.scalars(select(Preference)).one().evidence == {"interaction": talk.id, "utterance": rows[2].id}
 

@@ -143,6 +143,8 @@ class WordsAlone:
     def encode(self, texts: Any) -> Any:
         return by_words(texts)
 
+    encode_briefly = encode
+
     def encode_question(self, text: str) -> Any:
         return by_words([text])[0]
 
