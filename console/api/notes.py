@@ -9,14 +9,16 @@ from typing import Annotated
 from flask import url_for
 from pydantic import Field
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from console.api.cursors import cursor, place_in
 from console.api.interactions import PersonTold, not_found
 from console.api.operations import Answer, Caller, operation
 from console.api.refusing import Refusal
-from console.api.schemas import Id, Moment, Page, Paged, Sent, Told, text
+from console.api.schemas import Asked, Id, Moment, Page, Paged, Sent, Told, line, text
 from console.api.scopes import Scope
 from console.auth.models import User
+from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer
 from console.customers.timeline import Cursor
 from console.db import db
@@ -28,6 +30,8 @@ from notes.findings.pointing_out import remarks_about
 from notes.following import after_saving
 from notes.models import Note, NoteKind
 from notes.screening import LONGEST_NOTE, tidy
+from notes.searching.models import SourceKind
+from notes.searching.searching import SHOWN, Where, find
 from notes.writing import Draft, amend_note, pin_note, write_note
 
 
@@ -68,6 +72,24 @@ class NoteTold(Told):
 
 class NotePage(Page):
     items: list[NoteTold]
+
+
+class NoteWanted(Asked):
+    """What to look for among notes."""
+
+    q: Annotated[str, line(200, 1)] = Field(description="A question or words; found by words and by meaning.")
+    customer_id: Id | None = Field(
+        None, description="Of this customer alone. Without it only those who may find in all notes find anybody's."
+    )
+    limit: int = Field(20, ge=1, le=SHOWN, description="How many to answer at most.")
+
+
+class NotesFound(Told):
+    """The best first. No page follows: ask more precisely."""
+
+    items: list[NoteTold]
+    is_more: bool = Field(description="There are more than are told.")
+    notice: str = Field(description="A sentence when only words could be looked for; else empty.")
 
 
 class NoteSent(Sent):
@@ -136,6 +158,23 @@ def list_notes(caller: Caller, customer_id: int, query: Paged) -> Answer:
     more = moment_cursor("notes", Cursor(page[-1].written_at, page[-1].id)) if len(rows) > query.limit else None
     mentions = mentions_in([row.id for row in page])
     return Answer(NotePage(items=[NoteTold.of(row, mentions.get(row.id, ())) for row in page], next_cursor=more))
+
+
+@operation("GET", "/notes", Scope.NOTES_READ, {200: NotesFound}, query=NoteWanted, problems=(404,))
+def find_notes(caller: Caller, query: NoteWanted) -> Answer:
+    """Notes that fit a question, of one customer or of all."""
+    if query.customer_id is not None:
+        somebody(query.customer_id)
+    elif not allowed(caller.user, Permission.FIND_IN_ALL_NOTES):
+        raise Refusal(403, "", f"{caller.user.name} may find in the notes of one customer. Send customer_id.")
+    where = Where(customer_id=query.customer_id, kinds=(SourceKind.NOTE,))
+    answer = find(query.q, where, now=caller.now, limit=query.limit)
+    ids = [found.row.subject_id for found in answer.found]
+    wanted = select(Note).where(Note.id.in_(ids)).options(joinedload(Note.author))
+    rows = {row.id: row for row in db.session.scalars(wanted.execution_options(populate_existing=True))}
+    mentions = mentions_in(ids)
+    items = [NoteTold.of(rows[one], mentions.get(one, ())) for one in ids if one in rows]
+    return Answer(NotesFound(items=items, is_more=answer.is_more, notice=answer.notice))
 
 
 @operation("GET", "/notes/<int:note_id>", Scope.NOTES_READ, {200: NoteTold}, problems=(404,))

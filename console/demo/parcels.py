@@ -75,10 +75,12 @@ def templates(staff: Staff, days: Days) -> None:
 
 
 def news(by_tale: dict[str, Person], staff: Staff, days: Days, diary: Diary) -> None:
-    """Notes of today and yesterday, with who is mentioned and what was found in them."""
+    """Notes of the last days, with who is mentioned and what was found in them."""
     for line in table("cards")["notes"]:
         at = days.now - timedelta(hours=line["hours_ago"])
-        note = write(line, line["text"], by_tale[line["customer"]], at, staff, diary, quotable=False)
+        note = write(
+            line, line["text"], by_tale[line["customer"]], at, staff, diary, quotable=line.get("quotable", False)
+        )
         for key in line.get("mentions", ()):
             db.session.add(NoteMention(note_id=note.id, user_id=staff[key].id, mentioned_at=at))
         for found in line.get("findings", ()):

@@ -25,6 +25,9 @@ from console.importing.saving import (
     write_history,
 )
 from console.importing.shop import CUSTOMER, total_of
+from notes.findings.pointing_out import topics as as_now
+from notes.findings.sensitive import remarks_on
+from notes.findings.waiting import await_imported
 from notes.models import Note, NoteKind, NoteRevision
 from notes.screening import holds_card_number
 
@@ -50,6 +53,10 @@ def write_kept(rows: Sequence[Values], run: Run, model: type[Base], build: Build
     if model is Note:
         wanted = respected(wanted, before, run)
     saved = save(model, wanted, before)
+    if model is Note:
+        changed = [kept.id for kept in saved if kept.outcome is not Outcome.UNCHANGED]
+        if beyond := await_imported(changed, now=run.reading.now):
+            run.warn("a note of the last 30 days is not looked through for what to keep; too many wait already", beyond)
     events = [
         event
         for values, kept in zip(wanted, saved, strict=True)
@@ -88,11 +95,14 @@ def respected(wanted: Sequence[Values], before: Sequence[Row[tuple[object, ...]]
 def write_notes(rows: Sequence[Values], run: Run) -> list[Result]:
     interactions = references.interactions(rows, run)
     authors = references.people(rows, "author_email")
+    topics = as_now()
     own = ("external_id", "kind", "body", "quotable", "pinned", "follow_up_on", "written_at")
 
     def build(row: Values, run: Run) -> Values:
         if holds_card_number(row["body"]):
             raise BadRow("body seems to hold a card number, which is never stored")
+        if remarks := remarks_on(row["body"], topics):
+            run.point_out(row, ", ".join(dict.fromkeys(one.topic for one in remarks)))
         values = {name: row[name] for name in own if name in row}
         if row.get("interaction") is not None:
             if row["interaction"] not in interactions:

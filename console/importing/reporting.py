@@ -14,6 +14,7 @@ from console.importing.saving import Outcome
 
 LONGEST_RAW = 4000  # characters of a line that are repeated beside its reason
 SHOWN = 5
+SHOWN_SENSITIVE = 20
 OURS = ("rejected_line", "rejected_because", "rejected_text")  # beside the row's own columns; no kind has any so called
 
 
@@ -27,6 +28,7 @@ class Report:
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     skipped: int = 0  # rows that the mapping leaves out
     warnings: Mapping[str, int] = field(default_factory=dict)
+    sensitive: Mapping[int, str] = field(default_factory=dict)  # line → topics that its words touch
     ignored: Sequence[str] = ()  # columns of the file that nothing was made of
     before: int = 0
     after: int = 0
@@ -51,6 +53,7 @@ class Report:
         if not self.is_exact:
             told.append("That is not what was inserted: something else wrote rows of this source meanwhile.")
         told += [f"{number:,} times: {text}." for text, number in sorted(self.warnings.items())]
+        told += self.sensitive_lines()
         if self.ignored:
             told.append(f"Columns that were not used: {', '.join(self.ignored)}.")
         told += self.first_rejects
@@ -60,6 +63,15 @@ class Report:
             told.append(f"Every rejected row, with its line and reason: {self.rejects}")
         told.append(f"{self.seconds:.1f} s")
         return told
+
+    def sensitive_lines(self) -> list[str]:
+        """Which lines to look at again; never their words, for a report is passed on."""
+        if not self.sensitive:
+            return []
+        shown = [f"Line {line}: {what}." for line, what in sorted(self.sensitive.items())[:SHOWN_SENSITIVE]]
+        more = len(self.sensitive) - len(shown)
+        head = f"{len(self.sensitive):,} notes touch what is better not written down (customers may read it one day):"
+        return [head, *shown, *([f"… and {more:,} more."] if more else [])]
 
 
 class Rejects:

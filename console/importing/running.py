@@ -93,7 +93,7 @@ def import_file(
                 report.after = count(kind, source)
             finally:
                 db.session.rollback()
-    report.warnings = run.warnings
+    report.warnings, report.sensitive = run.warnings, run.sensitive
     report.rejects = rejects if rejected.written else None
     report.seconds = time.monotonic() - started
     if not dry_run and report.counts[Outcome.INSERTED] >= ROWS_WORTH_ANALYZING:
@@ -176,6 +176,7 @@ def write_some(state: Import, rows: Sequence[Pending]) -> None:
 
 
 def write_halving(state: Import, rows: Sequence[Pending]) -> None:
+    state.run.lines = {id(pending.values): pending.line for pending in rows}
     try:
         with db.session.begin_nested():
             results: list[Result] = state.kind.write([pending.values for pending in rows], state.run)

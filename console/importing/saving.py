@@ -50,9 +50,14 @@ class Run:
     orders: str
     words: Known = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    lines: dict[int, int] = field(default_factory=dict)  # of the rows at hand: id(values) → the line in the file
+    sensitive: dict[int, str] = field(default_factory=dict)  # line → what somebody should look at again
 
-    def warn(self, text: str) -> None:
-        self.warnings[text] += 1
+    def warn(self, text: str, times: int = 1) -> None:
+        self.warnings[text] += times
+
+    def point_out(self, row: Values, what: str) -> None:
+        self.sensitive[self.lines.get(id(row), 0)] = what
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
+from calendar import month_name
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from console.interactions.asked_before import SENSITIVE
 from console.interactions.talk_signals import sentences_of
 from knowledge.embedding import encoder
+from notes.cards.around import Around
 from notes.cards.checks import Find, Situation, about_content, folded
-from notes.cards.queries import Around, may_be_quoted, refusals
-from notes.cards.words import WORD, line_to_them
+from notes.cards.queries import may_be_quoted, refusals
+from notes.cards.turning import WORD, told
+from notes.cards.words import line_to_them
 from notes.findings.pointing_out import topics
 from notes.findings.proposing import reader
 from notes.findings.sensitive import Remark, remarks_on
@@ -26,6 +30,13 @@ OFFERED = 9  # one key each
 FEWEST_WORDS, LONGEST = 3, 300
 # How much each says for a line; they sum to one, but for what was kept.
 MEANING, RECENCY, KIND, KEPT, READY = 0.4, 0.3, 0.2, 0.1, 0.1
+FITS = 0.1  # the score from which a line is offered: an example is +1, a counter-example -1
+# The month in which each begins: "you are moving in spring" is past, or is another spring, once that has come.
+BEGINS = {"spring": 3, "summer": 6, "autumn": 9, "winter": 12, "Christmas": 12, "Easter": 3, "new year": 1} | {
+    name: number for number, name in enumerate(month_name) if name
+}
+SEASON = re.compile(rf"\b(?:{'|'.join(BEGINS)})\b")
+LASTS = timedelta(days=120)
 FADES = 45.0  # days in which a note's recency falls to 1/e
 TELLS = {  # how often notes of a kind hold what somebody likes to be remembered by
     NoteKind.PREFERENCE: 1.0,
@@ -93,8 +104,35 @@ def candidates(around: Around, language: str, now: datetime) -> tuple[list[Candi
             left_out += 1
             continue
         line = line_to_them(sentence.text, language, names, note.body[: sentence.begins])
+        if has_passed(line, note.written_at, now):
+            line = ""
         found.append(Candidate(note, sentence.begins, sentence.ends, sentence.text, line))
-    return ranked(found[:MOST], around, now)[:OFFERED], left_out
+    return ranked(that_fit(found[:MOST]), around, now)[:OFFERED], left_out
+
+
+def has_passed(line: str, written: datetime, now: datetime) -> bool:
+    """Whether a season or a month that a line names has begun, or gone by, since it was written down."""
+    for match in SEASON.finditer(line):
+        begins = BEGINS[match[0]]
+        year = written.year + (begins <= written.month)
+        if (now.year, now.month) >= (year, begins) or now - written > LASTS:
+            return True
+    return False
+
+
+def that_fit(found: Sequence[Candidate]) -> list[Candidate]:
+    """The same sentences, without the lines that rules made of something nobody wants to read on a card.
+
+    By meaning, so that nothing is taken away before the model is loaded and the examples are read.
+    """
+    finder = reader().ready_for_cards(encoder())
+    said = [told(one.line) for one in found]
+    if finder is None or not any(said):
+        return list(found)
+    sure = finder.scores([text or "-" for text in said])[:, 0] >= FITS
+    return [
+        one if fits or not text else replace(one, line="") for one, text, fits in zip(found, said, sure, strict=True)
+    ]
 
 
 def sentences(notes: Sequence[Note]) -> Iterator[tuple[Note, Any]]:

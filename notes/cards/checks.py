@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from notes.cards.handwriting import LONGEST, lacking, lay_out
 from notes.cards.models import Paper
-from notes.cards.words import PHRASES, WORD, WORDS, listed, middle_of
+from notes.cards.turning import WORD, WORDS, listed
+from notes.cards.words import PHRASES, middle_of
 from notes.screening import holds_card_number
 
 
@@ -86,9 +87,21 @@ def about_the_room(body: str, paper: Paper) -> Iterator[Check]:
         other = " or choose A5" if paper is Paper.A6 and not lay_out(body, Paper.A5).over else ""
         yield Check("length", f"{lines} too many for {paper.value}. Shorten it{other}.")
     if missing := lacking(body):
-        named = ", ".join(shown(one) for one in missing[:8])
-        text = f"The handwriting font cannot write {named}. Take it out, or write this card by hand: it is not printed."
+        named = scripts(missing) if len(missing) > FEW else ", ".join(shown(one) for one in missing)
+        them = "it" if len(missing) == 1 else "them"
+        text = (
+            f"The handwriting font cannot write {named}. Take {them} out, or write by hand: this card is not printed."
+        )
         yield Check("letters", text, blocks=False)
+
+
+FEW = 3  # letters that are named one by one
+
+
+def scripts(letters: Sequence[str]) -> str:
+    """ "Arabic letters", or "some characters" where they are of no script."""
+    first = {unicodedata.name(one, "").partition(" ")[0] for one in letters if unicodedata.category(one) == "Lo"}
+    return f"{' and '.join(sorted(name.capitalize() for name in first))} letters" if first else "some characters"
 
 
 def shown(letter: str) -> str:

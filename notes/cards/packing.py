@@ -32,6 +32,10 @@ REASONS = (
 )
 FROM = {CardState.WRITTEN: (CardState.APPROVED,), CardState.PACKED: TO_DO, CardState.SKIPPED: TO_DO}
 EDITED = "This card is being edited, so it waits. It comes back once it is approved."
+NOTED_AS_DONE = (
+    "This card was given as a gesture, which is noted as done since it was packed, so it stays packed. If it is not in"
+    " the parcel, put it in; if it cannot go, ask a supervisor to take the gesture back, then undo it."
+)
 MOVED_ON = "There is nothing to undo: the card has moved on meanwhile."
 
 
@@ -80,7 +84,11 @@ def step_on(
 
 
 def undo(card_id: int, *, actor_id: int, now: datetime) -> DeliveryCard:
-    """Take back the last step, if it was today's. Raises DomainError otherwise, Stale when somebody was faster."""
+    """Take back the last step, if it was today's. Raises DomainError otherwise, Stale when somebody was faster.
+
+    Packed, a card given as a gesture stays packed while the ledger says that it was done: that is final there, so that
+    card and ledger would say different things. Once a supervisor has taken the gesture back, it may be undone.
+    """
     card = db.session.get(DeliveryCard, card_id, populate_existing=True)
     step = step_to(card) if card else None
     if card is None or step is None:
@@ -88,6 +96,8 @@ def undo(card_id: int, *, actor_id: int, now: datetime) -> DeliveryCard:
     if step.recorded_at < midnight(now):
         raise DomainError("That was not done today, so it stands. Ask whoever approved the card for a new one.")
     was = CardState(step.data["was"])
+    if card.state is CardState.PACKED and is_noted_as_done(card):
+        raise DomainError(NOTED_AS_DONE)
     if was is CardState.DRAFT:
         raise DomainError("It was left out before it was approved. Whoever writes cards can take it up again.")
     back = {"state": was, "settled_at": None, "settled_by_id": None, "skipped_because": ""}
@@ -135,13 +145,18 @@ def reason(text: str) -> str:
 
 def refuse_if_done(card: DeliveryCard) -> None:
     """A gesture that is noted as done would otherwise never reach the customer."""
-    if card.entry_id is None or card.state not in TO_DO:
-        return
-    if db.session.scalar(select(LedgerEntry.state).where(LedgerEntry.id == card.entry_id)) is EntryState.FULFILLED:
+    if card.state in TO_DO and is_noted_as_done(card):
         raise DomainError(
-            "This card was promised as a gesture, which is noted as done since it was packed. Pack it again, or ask a"
-            " supervisor to take the gesture back first."
+            "This card was promised as a gesture, which is noted as done. Pack it, or ask a supervisor to take the"
+            " gesture back first."
         )
+
+
+def is_noted_as_done(card: DeliveryCard) -> bool:
+    if card.entry_id is None:
+        return False
+    state = db.session.scalar(select(LedgerEntry.state).where(LedgerEntry.id == card.entry_id))
+    return state is EntryState.FULFILLED
 
 
 def settled_before(card_id: int, version: int, state: CardState, actor_id: int) -> DeliveryCard:

@@ -55,6 +55,7 @@ class Done:
     number: str  # the order's
     by: str | None
     at: datetime
+    is_final: bool  # it was given as a gesture that the ledger has noted as done, so that it stays packed
 
 
 UNSENT = (
@@ -165,7 +166,7 @@ def done_today(now: datetime, *, before: int | None = None, by: int | None = Non
     """Steps of today that still stand, newest first; `before` is the last event's id, `by` whose they are."""
     query = (
         standing(now)
-        .add_columns(Event.id, Event.subject_id, Event.kind, Order.number, User.name, Event.at)
+        .add_columns(Event.id, Event.subject_id, Event.kind, Order.number, User.name, Event.at, GESTURE)
         .join(Order, Order.id == DeliveryCard.order_id)
         .outerjoin(User, User.id == Event.actor_id)
         .order_by(Event.id.desc())
@@ -176,7 +177,10 @@ def done_today(now: datetime, *, before: int | None = None, by: int | None = Non
     if by:
         query = query.where(Event.actor_id == by)
     rows: Sequence[Any] = db.session.execute(query).all()
-    return [Done(number, card_id, DID[kind], order, name, at) for number, card_id, kind, order, name, at in rows]
+    return [
+        Done(number, card_id, DID[kind], order, name, at, kind == "card.packed" and gesture is EntryState.FULFILLED)
+        for number, card_id, kind, order, name, at, gesture in rows
+    ]
 
 
 def counts(now: datetime) -> dict[CardState, int]:

@@ -22,22 +22,19 @@ from console.customers.models import (
     Order,
     OrderLine,
     OrderStatus,
-    Preference,
 )
 from console.customers.timeline import Cursor
 from console.db import db
 from console.gestures.models import LedgerEntry
-from console.interactions.models import REPLAY, Interaction
 from notes.cards.gestures import waiting
 from notes.cards.models import CardState, DeliveryCard
-from notes.cards.words import WORD, middle_of
+from notes.cards.turning import WORD
+from notes.cards.words import middle_of
 from notes.models import Note, Promise, PromiseState
 
 PAGE = 30
 ORDERS_SINCE = timedelta(days=60)  # what was placed longer ago and is said to wait still was forgotten by its source
 NOTES_SINCE = timedelta(days=180)
-MOST_NOTES = 30  # of one customer
-MOST_EARLIER = 100  # cards
 
 # Written out, for a partial index is not used for a value that comes later.
 IS_PROCESSING: ColumnElement[bool] = Order.status == literal_column(f"'{OrderStatus.PROCESSING.value}'")
@@ -170,94 +167,6 @@ def broken_by(now: datetime) -> ColumnElement[bool]:
 
 def may_be_quoted(customer: Customer) -> bool:
     return customer.consents.get("quote_notes") is not False
-
-
-@dataclass(frozen=True)
-class Around:
-    """Everything that a card for one order is written and judged by."""
-
-    order: Order  # with its lines and deliveries
-    customer: Customer
-    notes: Sequence[Note]  # recent ones that may be quoted, the newest first, each with its author
-    earlier: Sequence[DeliveryCard]  # to this customer, for other orders, not skipped
-    boundaries: Sequence[Boundary]
-    complaint: str = ""
-    broken_promise: str = ""
-    kept: frozenset[int] = frozenset()  # notes that a preference was kept from
-
-    @property
-    def items(self) -> list[OrderLine]:
-        return goods(self.order)
-
-
-def around(order_id: int, now: datetime) -> Around | None:
-    """None when there is no such order. Ten statements at most."""
-    found = db.session.execute(
-        select(Order, Customer)
-        .join(Customer, Customer.id == Order.customer_id)
-        .where(Order.id == order_id)
-        .options(
-            selectinload(Order.lines).load_only(OrderLine.name, OrderLine.product_id), selectinload(Order.deliveries)
-        )
-    ).first()
-    if found is None:
-        return None
-    order, customer = found
-    promise = db.session.scalars(
-        select(Promise).where(Promise.customer_id == customer.id, broken_by(now)).order_by(Promise.due_at).limit(1)
-    ).first()
-    complaint = db.session.scalars(
-        select(Complaint)
-        .where(Complaint.customer_id == customer.id, Complaint.state == ComplaintState.OPEN)
-        .order_by(Complaint.opened_at)
-        .limit(1)
-    ).first()
-    return Around(
-        order=order,
-        customer=customer,
-        notes=db.session.scalars(notes_to_quote(customer.id, now)).all() if may_be_quoted(customer) else (),
-        earlier=db.session.scalars(earlier_cards(customer.id, order.id)).all(),
-        boundaries=db.session.scalars(
-            select(Boundary).where(Boundary.customer_id == customer.id, Boundary.ended_at.is_(None)).limit(20)
-        ).all(),
-        complaint=complaint.text if complaint else "",
-        broken_promise=promise.text if promise else "",
-        kept=notes_kept_from(customer.id),
-    )
-
-
-def notes_kept_from(customer_id: int) -> frozenset[int]:
-    rows = db.session.scalars(
-        select(Preference.evidence)
-        .where(Preference.customer_id == customer_id, Preference.ended_at.is_(None))
-        .limit(50)
-    )
-    return frozenset(note for evidence in rows if isinstance(note := evidence.get("note"), int))
-
-
-def notes_to_quote(customer_id: int, now: datetime) -> Select[Note]:
-    """Recent notes of a customer that may be quoted, the newest first; none from a rehearsal."""
-    rehearsed = exists().where(Interaction.id == Note.interaction_id, Interaction.source == REPLAY)
-    return (
-        select(Note)
-        .where(quotable(customer_id, now), ~rehearsed)
-        .options(joinedload(Note.author))
-        .order_by(Note.written_at.desc(), Note.id.desc())
-        .limit(MOST_NOTES)
-    )
-
-
-def earlier_cards(customer_id: int, order_id: int) -> Select[DeliveryCard]:
-    return (
-        select(DeliveryCard)
-        .where(
-            DeliveryCard.customer_id == customer_id,
-            DeliveryCard.order_id != order_id,
-            DeliveryCard.state != CardState.SKIPPED,
-        )
-        .order_by(DeliveryCard.id.desc())
-        .limit(MOST_EARLIER)
-    )
 
 
 def refusals(boundaries: Iterable[Boundary]) -> tuple[bool, tuple[str, ...]]:

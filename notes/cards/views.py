@@ -64,7 +64,7 @@ def drafts() -> ResponseReturnValue:
     """A draft for each order of the first page that has something to quote and nothing against it."""
     now = utc_now()
     rows, _ = card_queries.page_of(now, Show.WITH_LINES, None)
-    made = [cards.draft_card(row.order.id, "", current_user, now) for row in rows if row.notes and not row.silence]
+    made = cards.draft_all([row.order.id for row in rows if row.notes and not row.silence], current_user, now)
     db.session.commit()
     if not made:
         flash("There is nothing to draft: no order waits that has a line to quote.", "info")

@@ -11,12 +11,14 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from flask import Flask, current_app
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from console.background import in_thread
@@ -26,7 +28,7 @@ from console.customers.models import Boundary, BoundaryKind, Customer, Preferenc
 from console.db import db, utc_now
 from console.errors import DomainError
 from console.events import Topic, record_event
-from console.interactions.talk_signals import Kind
+from console.interactions.talk_signals import Kind, shipped_in
 from console.interactions.wrapping import ABOUT, WORD
 from console.web import locale, zone
 from knowledge.embedding import Encoder, EncoderState, Vectors, encoder
@@ -36,17 +38,20 @@ from notes.findings.due_dates import due_in
 from notes.findings.examples import examples, state
 from notes.findings.models import FindingKind, FindingState, NoteFinding
 from notes.findings.recognising import Finder, Found, Wording, boundary_meant, ordinary, pieces_of
+from notes.findings.waiting import IMPORTED, IS_WAITING, await_looking, take_one
 from notes.findings.wording import promise_words
 from notes.mail.text import folded
 from notes.models import Note, NoteKind, Promise
 from notes.promises.promising import make_promise, release_promise
 from notes.screening import fault_in_promise
 
+FITTING = Path(__file__).with_name("fitting.yaml")
 AT_ONCE = 40  # sentences that are looked through while somebody waits
 LOADS_WITHIN = 30.0  # seconds
 ALIKE = 0.75  # share of words in common from which two sentences say the same
 MOST_KNOWN = 100  # of what is kept about a customer, the newest of each sort
 BATCH = 32  # examples read between two looks at whether requests need the processor
+LONGEST_PAUSE = 0.2  # seconds
 MOST_PROPOSED = 12  # of one note
 SETTLED_ALREADY = "Somebody settled this meanwhile. What became of it is shown; nothing was kept twice."
 
@@ -58,7 +63,8 @@ class Reader:
         self.threads: set[threading.Thread] = set()
         self.lock = threading.Lock()
         self.made_for: tuple[Any, ...] | None = None
-        self.finders: tuple[Finder, Finder] | None = None  # of findings, of sensitive topics
+        # Of findings, of sensitive topics, of what somebody likes to read on a card.
+        self.finders: tuple[Finder, Finder, Finder] | None = None
         self.known: dict[str, Vectors] = {}
 
     def ready(self, model: Encoder) -> Finder | None:
@@ -68,6 +74,10 @@ class Reader:
     def ready_for_topics(self, model: Encoder) -> Finder | None:
         """The finder of sensitive topics. One made of examples that were changed meanwhile still serves."""
         return self.finders[1] if self.finders and model.ready() else None
+
+    def ready_for_cards(self, model: Encoder) -> Finder | None:
+        """The finder of what fits a delivery card."""
+        return self.finders[2] if self.finders and model.ready() else None
 
     def is_ready(self, model: Encoder) -> bool:
         return model.ready() and self.made_for == (model.name, *state())
@@ -83,6 +93,7 @@ class Reader:
                 self.finders = (
                     self.learnt(model, worth, ordinary(), cues),
                     self.learnt(model, topics, sensitive.ordinary(), sensitive.wording_of(topics)),
+                    self.learnt(model, shipped_in(FITTING).kinds, (), cues),
                 )
                 self.made_for = now
             return self.finders[0]
@@ -113,18 +124,8 @@ def look_for(note: Note, *, now: datetime) -> None:
     if finder is not None and len(pieces_of(read_of(note))) <= AT_ONCE:
         propose(note, finder, now=now)
         return
-    db.session.execute(delete(NoteFinding).where(NoteFinding.note_id == note.id, IS_WAITING))
-    db.session.add(
-        NoteFinding(
-            note_id=note.id, note_version=note.version, kind=FindingKind.FACT, begins=0, ends=0, text="", score=0,
-            state=FindingState.WAITING, found_at=now,
-        )
-    )  # fmt: skip
-    db.session.flush()
+    await_looking(note, now=now)
     db.session.info["notes_wait"] = True
-
-
-IS_WAITING = NoteFinding.state == FindingState.WAITING
 
 
 @event.listens_for(db.session, "after_commit")
@@ -161,20 +162,17 @@ def look_through(now: datetime) -> int:
         db.session.rollback()
         return 0
     finder, done = reader().prepared(encoder()), 0
-    while note := take_one():
+    while taken := take_one():
+        note, turn = taken
+        began = monotonic()
+        drop_what_is_gone(note)
         propose(note, finder, now=now)
         db.session.commit()
         done += 1
+        if turn == IMPORTED:
+            sleep(min(monotonic() - began, LONGEST_PAUSE))  # there may be thousands: half a processor is enough
     db.session.rollback()
     return done
-
-
-def take_one() -> Note | None:
-    """A note that waits, no longer waiting as soon as the caller commits; to no other process meanwhile."""
-    first = select(NoteFinding.id).where(IS_WAITING).order_by(NoteFinding.id).limit(1).with_for_update(skip_locked=True)
-    taken = delete(NoteFinding).where(NoteFinding.id == first.scalar_subquery()).returning(NoteFinding.note_id)
-    note_id = db.session.scalars(taken, execution_options={"synchronize_session": False}).first()
-    return db.session.get(Note, note_id) if note_id else None
 
 
 def read_of(note: Note) -> str:

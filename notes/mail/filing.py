@@ -21,6 +21,7 @@ from console.customers.models import Email
 from console.db import db
 from console.errors import DomainError
 from notes.beside.attachments import attach
+from notes.findings.pointing_out import remarks_about
 from notes.following import after_saving
 from notes.mail.reading import LARGEST, Mail, Unreadable, read_mail
 from notes.models import Note, NoteKind
@@ -53,6 +54,7 @@ class Line:
     outcome: Outcome
     note_id: int | None = None
     remarks: list[str] = field(default_factory=list)
+    sensitive: list[str] = field(default_factory=list)  # topics that its words touch, for somebody to look at again
     asks: bool = False  # it would be kept if somebody said whom it is about
 
 
@@ -71,6 +73,8 @@ class Report:
                 yield f"{line.name}: {' '.join(line.remarks)}"
             elif line.remarks:
                 yield f"{line.name}: kept without some of its files. {' '.join(line.remarks)}"
+            if line.sensitive:
+                yield f"{line.name}: kept; look at it again, it touches {', '.join(line.sensitive)}."
 
 
 def take_in(name: str, data: bytes, *, actor_id: int | None, now: datetime, customer_id: int | None = None) -> Line:
@@ -110,7 +114,8 @@ def keep(name: str, mail: Mail, *, actor_id: int | None, now: datetime, customer
         return Line(name, Outcome.UNCHANGED, kept_as(mail.key))
     after_saving(note, actor_id=author_id, now=now)
     refused = attach(note, mail.files, actor_id=author_id or actor_id, now=now)
-    return Line(name, Outcome.INSERTED, note.id, refused)
+    topics = list(dict.fromkeys(remark.topic for remark in remarks_about(body)))
+    return Line(name, Outcome.INSERTED, note.id, refused, topics)
 
 
 def kept_as(key: str) -> int | None:

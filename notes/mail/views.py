@@ -104,6 +104,8 @@ def keep(token: str) -> ResponseReturnValue:
     flash(
         f"Kept as a note about {customer.name}." if line.outcome is Outcome.INSERTED else "It was kept before.", "good"
     )
+    if line.sensitive:
+        flash(f"Look at it again, the customer may read this one day: {', '.join(line.sensitive)}.", "warn")
     for remark in line.remarks:
         flash(f"Not kept with the note: {remark}", "warn")
     return redirect(url_for("notes.show", note_id=line.note_id), code=303)

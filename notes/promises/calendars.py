@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import current_app, url_for
 from icalendar import Calendar, Event
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from console.auth.models import User
@@ -27,7 +27,7 @@ from console.events import Topic, record_event
 from console.interactions.live_models import FollowUp, FollowUpState
 from console.web import zone
 from notes.forms import END_OF_DAY
-from notes.models import Note, Promise
+from notes.models import Note, NoteRevision, Promise
 from notes.promises.away_models import CalendarFeed
 
 LOOK_BACK = timedelta(days=90)  # of what is due
@@ -143,11 +143,11 @@ def event_of(entry: Entry) -> Event:
 
 
 def entries_of(user_id: int, with_words: bool, now: datetime) -> list[Entry]:
-    """What is in somebody's calendar: three statements."""
+    """What is in somebody's calendar: six statements."""
     since = now - LOOK_BACK
     entries = [
         *promises_of(user_id, with_words, since, now),
-        *notes_of(user_id, with_words, since.date()),
+        *notes_of(user_id, with_words, since.date(), now),
         *follow_ups_of(user_id, since.date(), now),
     ]
     return sorted(entries, key=lambda entry: entry.uid)
@@ -180,7 +180,8 @@ def promises_of(user_id: int, with_words: bool, since: datetime, now: datetime) 
         )
 
 
-def notes_of(user_id: int, with_words: bool, since: date) -> Iterator[Entry]:
+def notes_of(user_id: int, with_words: bool, since: date, now: datetime) -> Iterator[Entry]:
+    """Follow-ups of notes, and of those whose date was ticked off or taken away lately, that they are cancelled."""
     rows = db.session.execute(
         select(Note, last_change(Note))
         .where(Note.author_id == user_id, Note.follow_up_on > since)
@@ -197,6 +198,38 @@ def notes_of(user_id: int, with_words: bool, since: date) -> Iterator[Entry]:
             url_for("notes.show", note_id=note.id, _external=True),
             text=note.body[:500] if with_words else "",
         )
+    for note, due, settled_at in settled_notes(user_id, now):
+        if due > since:
+            url = url_for("notes.show", note_id=note.id, _external=True)
+            name = note.customer.called
+            yield Entry(uid_of("note", note.id), f"Follow up with {name}", due, settled_at, url, is_settled=True)
+
+
+def settled_notes(user_id: int, now: datetime) -> list[tuple[Note, date, datetime]]:
+    """Somebody's notes without a date that had one: which, and when it was taken away. Three statements."""
+    mine = Note.author_id == user_id, Note.follow_up_on.is_(None)
+    ticked = (
+        select(Note.id, Recorded.data["due"].as_string(), Recorded.recorded_at)
+        .join(Recorded, and_(Recorded.subject_type == Note.__tablename__, Recorded.subject_id == Note.id))
+        .where(*mine, Recorded.kind == "note.followed_up", Recorded.recorded_at > now - STAYS_CANCELLED)
+        .order_by(Recorded.recorded_at.desc(), Recorded.id.desc())
+        .limit(MOST)
+    )
+    amended = (
+        select(Note.id, NoteRevision.follow_up_on, NoteRevision.replaced_at)
+        .join(NoteRevision, NoteRevision.note_id == Note.id)
+        .where(*mine, NoteRevision.follow_up_on.is_not(None), NoteRevision.replaced_at > now - STAYS_CANCELLED)
+        .order_by(NoteRevision.replaced_at.desc(), NoteRevision.id.desc())
+        .limit(MOST)
+    )
+    lately: dict[int, tuple[date, datetime]] = {}
+    for query in (ticked, amended):
+        for note_id, due, at in db.session.execute(query):
+            day = due if isinstance(due, date) else date.fromisoformat(due) if due else None
+            if day and (note_id not in lately or lately[note_id][1] < at):
+                lately[note_id] = day, at
+    rows = db.session.scalars(select(Note).where(Note.id.in_(lately)).options(joinedload(Note.customer)))
+    return [(note, *lately[note.id]) for note in rows] if lately else []
 
 
 def follow_ups_of(user_id: int, since: date, now: datetime) -> Iterator[Entry]:

@@ -175,6 +175,15 @@ def test_notes_are_written_as_the_user_and_never_hold_a_card_number(api: ApiClie
     page = api.get(f"{where}?limit=3").json
     assert [one["body"] for one in page["items"]] == ["Note 2", "Note 1", "Note 0"]
     assert api.get(f"{where}?cursor={page['next_cursor']}").json["items"] == [note.json]
+    assert api.get(f"/notes?q=leeds&customer_id={customer.id}").json["items"] == [note.json]
+    assert api.get("/notes?q=leeds&customer_id=99").status_code == 404
+    assert "Send customer_id" in refused(api.get("/notes?q=leeds"), 403)["detail"]
+    refused(api.get("/notes?q="), 422)
+    seller = make_user(session, "sales")
+    _, secret = make_token(session, seller)
+    session.commit()
+    found = ApiClient(api.app, secret, seller).get("/notes?q=leeds").json
+    assert (found["items"], found["is_more"]) == ([note.json], False)
 
 
 def test_a_question_is_answered_with_passages(api: ApiClient, session: Session) -> None:

@@ -50,7 +50,8 @@ def test_the_calendar_holds_what_is_to_do_and_no_more_of_the_customer_than_a_fir
     given = {"due_at": datetime.combine(first + DAY, time(23, 59), shop), "created_at": utc_now() - DAY}
     all_day = make_promise(session, customer, maya, **given)
     make_promise(session, customer, make_user(session), text="Somebody else's")
-    note = make_note(session, customer, maya, body="About her kitchen", follow_up_on=first + DAY)
+    asked = {"follow_up_on": first + DAY, "written_at": utc_now() - DAY}
+    note = make_note(session, customer, maya, body="About her kitchen", **asked)
     talk = make_interaction(session, customer, maya)
     mine = {"interaction_id": talk.id, "customer_id": customer.id, "owner_id": maya.id, "why": "asked"}
     come_back = add(session, FollowUp(**mine, due_on=first, opened_at=utc_now()))
@@ -76,8 +77,13 @@ def test_the_calendar_holds_what_is_to_do_and_no_more_of_the_customer_than_a_fir
     assert (same.status_code, same.data) == (304, b"")
     signed_in.post("/calendar/words", data={"with_words": "y"})
     signed_in.post(f"/promises/{all_day.id}/keeping")
+    ticked = events[f"note-{note.id}"]
+    signed_in.post(f"/notes/{note.id}/follow-up")
     later = client.get(url, headers={"If-None-Match": answer.headers["ETag"]})
     events = events_in(later.data)
+    done = events[f"note-{note.id}"]  # no longer on its day, and not silently gone
+    assert (done["STATUS"], done["UID"], done["DTSTART"].dt) == ("CANCELLED", ticked["UID"], first + DAY)
+    assert done["SEQUENCE"] > ticked["SEQUENCE"]
     assert words.strip() in str(events[f"promise-{at_a_time.id}"]["SUMMARY"])
     kept = events[f"promise-{all_day.id}"]
     assert (kept["STATUS"], kept["UID"]) == ("CANCELLED", whole["UID"])

@@ -209,6 +209,23 @@ def test_drafts_are_made_and_approved_together_but_for_those_a_person_has_to_loo
     assert card_of(session, orders[2]).skipped_because == "We ring instead"
 
 
+def test_approving_and_drafting_many_costs_hardly_more_than_one(client: FlaskClient, session: Session) -> None:
+    def pressed(url: str, number: int) -> int:
+        for at in range(number):
+            leaving(session, f"Name{chr(65 + at % 26)}")
+        session.commit()
+        if url == "/cards/approvals":
+            assert client.post("/cards/drafts").status_code == 303
+        response = client.post(url)
+        assert response.status_code == 303
+        return int(response.headers["X-Sql-Statements"])
+
+    few, many = pressed("/cards/approvals", 2), pressed("/cards/approvals", 26)
+    assert many - few <= 24 and few <= 16  # each card's event
+    assert kinds(session).count("card.approved") == 28
+    assert pressed("/cards/drafts", 25) - pressed("/cards/drafts", 1) <= 24 * 8
+
+
 def test_a_preview_keeps_nothing_and_says_what_does_not_fit(client: FlaskClient, session: Session) -> None:
     order = leaving(session)
     card = drafted(client, session, order)

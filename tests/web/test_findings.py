@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,13 +15,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from console.customers.models import Boundary, Preference
-from console.db import utc_now
+from console.customers.models import Boundary, Customer, Preference
+from console.db import db, utc_now
 from console.events import Event
 from console.interactions.talk_signals import Kind
 from console.interactions.wrapping import by_words
 from knowledge.embedding import EncoderState
-from notes.findings import pointing_out, sensitive
+from notes.findings import pointing_out, sensitive, waiting
 from notes.findings import proposing as finding
 from notes.findings import views as finding_views
 from notes.findings.models import FindingState, NoteFinding
@@ -28,6 +30,8 @@ from notes.models import Note, Promise, PromiseState
 from tests.conftest import HTMX
 from tests.factories import make_customer, make_user
 from tests.factories_api import ApiClient, make_token
+from tests.factories_import import csv_file, run_import
+from tests.factories_notes import make_note
 
 SignIn = Callable[..., FlaskClient]
 KINDS = [
@@ -64,6 +68,7 @@ def reader(app: Flask, monkeypatch: pytest.MonkeyPatch) -> finding.Reader:
     found.finders = (
         Finder(KINDS, ["Parcel came."], by_words),
         Finder(topics, sensitive.ordinary(), by_words, sensitive.wording_of(topics)),
+        Finder([], [], by_words),
     )
     found.made_for = (model.name, 0, None)
     monkeypatch.setattr(finding.Reader, "prepared", lambda self, model: found.finders[0])
@@ -180,6 +185,40 @@ def test_a_note_waits_while_nothing_can_be_read_and_is_never_lost(
         assert finding.look_through(utc_now()) == 1
         assert finding.look_through(utc_now()) == 0
     assert {one.state for one in rows(session)} == {FindingState.PROPOSED}
+
+
+def test_imported_notes_of_late_are_looked_through_after_what_people_wrote(
+    app: Flask, session: Session, reader: finding.Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(waiting, "encoder", Model)
+    monkeypatch.setattr(waiting, "MOST_IMPORTED", 2)
+    with app.app_context():
+        run_import("customers", csv_file(tmp_path, "c.csv", ["external_id", "name"], ["c1", "Isla Mercer"]))
+        customer = session.scalars(select(Customer)).one()
+        days = ["2019-05-01", *[f"{utc_now() - timedelta(days=day):%Y-%m-%d}" for day in (3, 2, 1)]]
+        bodies = [
+            "Prefers evening deliveries.",
+            "Parcel came.",
+            "Has diabetes. Prefers evening deliveries.",
+            "Will call back.",
+        ]
+        given = [[f"n{at}", "c1", body, day] for at, (body, day) in enumerate(zip(bodies, days, strict=True))]
+        path = csv_file(tmp_path, "n.csv", ["external_id", "customer", "body", "written_at"], *given)
+        said = "\n".join(run_import("notes", path).lines())
+        assert "Line 4: Health." in said and "diabetes" not in said
+        assert "1 times: a note of the last 30 days is not looked through" in said
+        assert [one.score for one in rows(session)] == [waiting.IMPORTED] * 2
+        mine = make_note(session, customer, make_user(session), body="No calls after six.")
+        session.commit()
+        waiting.await_looking(mine, now=utc_now())
+        db.session.commit()
+        taken = waiting.take_one()
+        assert taken and taken[0].id == mine.id
+        db.session.rollback()
+        assert finding.look_through(utc_now()) == 3  # whatever stopped the one before
+        assert {one.kind.value for one in rows(session)} == {"preference", "boundary", "promise"}
+        run_import("notes", path)  # once more: nothing changed, nothing waits
+        assert FindingState.WAITING not in {one.state for one in rows(session)}
 
 
 def test_sensitive_content_is_pointed_out_before_it_is_stored(sign_in: SignIn, session: Session) -> None:

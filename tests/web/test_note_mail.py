@@ -51,11 +51,12 @@ def test_a_folder_of_mails_becomes_notes_once(app: Flask, session: Session, tmp_
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     box = mailbox.mbox(tmp_path / "g.mbox")
-    box.add(mail("From the box"))
+    box.add(mail("From the box, after my chemotherapy."))
     box.close()
     said = app.test_cli_runner().invoke(args=["notes", "mail", str(tmp_path)]).output
     assert "mail: 4 inserted, 0 unchanged, 3 rejected" in said
     assert "a.eml: kept without some of its files. run.exe is of a kind" in said
+    assert "g.mbox 1: kept; look at it again, it touches Health." in said
     assert "d.eml: It seems to hold a card number" in said
     assert "e.eml: No customer has the sender's address, stranger@example.org." in said
     assert "f.eml: The file is empty." in said

@@ -270,10 +270,14 @@ def test_a_granted_card_is_fulfilled_by_the_next_card_that_is_packed(
     assert again.entry_id == older
     assert send(client, again, "packed")[0] == 303
     assert fulfilled(session, older) == (EntryState.FULFILLED, FulfilmentState.DONE)
-    # Taken back and packed again it stays done; skipped, it would never reach the customer.
-    client.post(f"/packing/{again.id}/undoing")
-    assert "ask a supervisor" in send(client, again, "skipped", because="Ink ran")[1]
-    assert send(client, again, "packed")[0] == 303
+    # Done is final in the ledger, so the card stays packed, until a supervisor takes the gesture back.
+    assert "Gesture done, so it stays" in client.get("/packing/done").text
+    assert "ask a supervisor" in client.post(f"/packing/{again.id}/undoing", follow_redirects=True).text
+    assert state_of(session, again) is CardState.PACKED
+    supervisor.post(f"/gestures/entries/{older}/reversal", data={"reason": "Not in the parcel"})
+    assert "Undo" in client.get("/packing/done").text
+    assert client.post(f"/packing/{again.id}/undoing").status_code == 303
+    assert send(client, again, "skipped", because="Taken back")[0] == 303
     # The power fails between the packing and the ledger: whoever packs next finishes it.
     with app.app_context():
         packing.take_step(second.id, 1, CardState.PACKED, actor_id=client.user.id, now=utc_now())  # type: ignore[attr-defined]
