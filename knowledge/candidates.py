@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from knowledge import keywords, ranking
+from knowledge.beside import beside
 from knowledge.embedding import unpacked
 from knowledge.feedback import dismissals
 from knowledge.held import Held
 from knowledge.index import Filters, Moment
-from knowledge.nearby import NONE, Nearby, Numbers, Vectors
+from knowledge.nearby import NONE, Nearby, Numbers, Scan, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
 DEEP = 600  # passages that the keyword search hands over
@@ -28,9 +31,14 @@ class Asked:
     words: Sequence[str]  # those that say what it is about
     looked_for: Sequence[str]  # those of them that the keyword search takes
     passages: int  # among which it looks, about
-    vector: Vectors | None  # of shape (dimensions,); None when the meaning is not to be known
+    meaning: Future[Vectors] | None  # its vector, perhaps still being read; None when it is not to be known
     by_words: bool = True  # whether the keyword search takes part
     beginning: str = ""  # of a word that is still being typed
+
+    @property
+    def vector(self) -> Vectors | None:
+        """Of shape (dimensions,). Waits for it."""
+        return self.meaning.result() if self.meaning else None
 
     @property
     def length(self) -> int:
@@ -49,6 +57,19 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A passage that was found."""
+
+    id: int
+    cosine: float  # 0 when the meaning is not known
+    words: float  # share of the best keyword score
+
+    @property
+    def worth(self) -> float:
+        return self.cosine + self.words * ranking.OF_SHORT.keywords
+
+
+@dataclass(frozen=True)
 class Pool:
     """All passages that were found, and how their articles score. Arrays are by passage or by article."""
 
@@ -58,23 +79,26 @@ class Pool:
     article_ids: Numbers
     scores: Vectors  # by article
 
-    def passages_of(self, places: Collection[int]) -> dict[int, list[int]]:
-        """Where the best passages of some articles are, the best first."""
-        worth = self.near.cosines + self.words * ranking.OF_SHORT.keywords
-        order = np.lexsort((-worth, self.places))
-        starts = np.searchsorted(self.places[order], np.arange(len(self.article_ids) + 1)).tolist()
-        return {
-            place: order[starts[place] : min(starts[place] + ranking.BEST_FEW, starts[place + 1])].tolist()
-            for place in places
-        }
+    def best_pieces(self, chosen: Sequence[int]) -> dict[int, list[Piece]]:
+        """The best passages of some articles, the best first."""
+        at = np.flatnonzero(np.isin(self.places, chosen))
+        columns = self.places, self.near.passage_ids, self.near.cosines, self.words
+        result: dict[int, list[Piece]] = {place: [] for place in chosen}
+        for place, *piece in zip(*(column[at].tolist() for column in columns), strict=True):
+            result[place].append(Piece(*piece))
+        return {place: sorted(own, key=lambda piece: -piece.worth)[: ranking.BEST_FEW] for place, own in result.items()}
 
 
 @dataclass(frozen=True)
 class Sentences:
     """The sentences of some passages."""
 
-    vectors: Mapping[int, Vectors]  # by passage, of shape (sentences, dimensions)
+    rows: Vectors  # one after the other, of shape (sentences, dimensions)
+    spans: Mapping[int, slice]  # by passage
     best: Mapping[int, float]  # by passage: the highest of their cosines to the question
+
+
+NOT_READ = Sentences(np.zeros((0, 0), np.float32), {}, {})
 
 
 def candidates(
@@ -83,27 +107,30 @@ def candidates(
     """The articles that answer best, best first: at most `limit`. `held`: from one question to the next."""
     held = held or Held()
     pool = found(moment, filters, asked, held)
-    if asked.vector is None or not len(pool.article_ids):
+    vector = asked.vector
+    if vector is None or not len(pool.article_ids):
         best = ranking.best(pool.scores, limit)
-        passages = pool.passages_of(best)
-        return [candidate(pool, place, pool.scores[place], passages[place], Sentences({}, {})) for place in best]
+        pieces = pool.best_pieces(best)
+        return [candidate(pool, place, pool.scores[place], pieces[place], NOT_READ) for place in best]
     first = ranking.best(pool.scores, max(limit, REREAD))
-    passages = pool.passages_of(first)
-    read = sentences_of([int(pool.near.passage_ids[at]) for own in passages.values() for at in own], asked.vector, held)
-    unfit = dismissals([int(pool.article_ids[place]) for place in first], asked.vector, model)
+    pieces = pool.best_pieces(first)
+    read = sentences_of([piece.id for own in pieces.values() for piece in own], vector, held)
+    article_ids = pool.article_ids[first].tolist()
+    unfit = dismissals(article_ids, vector, model)
     weight = ranking.weights_for(asked.length).sentence
-    scores = np.full_like(pool.scores, -np.inf)
-    for place in first:
-        own = [read.best[id] for id in pool.near.passage_ids[passages[place]].tolist() if id in read.best]
-        # An article whose sentences are not known is taken to have one like its best passage.
-        sentence = max(own, default=cosine_of(pool, passages[place]))
-        dismissed = unfit.get(int(pool.article_ids[place]), 0.0)
-        scores[place] = pool.scores[place] + weight * sentence - ranking.DISMISSED * dismissed
-    return [candidate(pool, place, scores[place], passages[place], read) for place in ranking.best(scores, limit)]
+    scores = {}
+    for place, article_id in zip(first, article_ids, strict=True):
+        # A passage whose sentences are not known is taken to have one like itself.
+        known = [read.best[piece.id] for piece in pieces[place] if piece.id in read.best]
+        sentence = max(known, default=max(piece.cosine for piece in pieces[place]))
+        scores[place] = float(pool.scores[place]) + weight * sentence - ranking.DISMISSED * unfit.get(article_id, 0.0)
+    best = sorted(first, key=lambda place: (-scores[place], place))[:limit]
+    return [candidate(pool, place, scores[place], pieces[place], read) for place in best]
 
 
 def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
     """What both searches find, each article scored by all that is known without its sentences."""
+    scan = beside(scanned, moment, filters, asked) if asked.meaning else None
     ids, found_by_words = NONE, np.zeros(0, np.float32)
     if asked.by_words:
         ids, found_by_words = keywords.find(
@@ -112,17 +139,18 @@ def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
             asked.passages,
             beginning=asked.beginning,
             kept=held,
-            alone=asked.vector is None,
+            alone=asked.meaning is None,
         )
-    if asked.vector is None:
+    vector = asked.vector
+    if vector is None or scan is None:
         near = moment.of_passages(ids, filters)
     else:
-        near = moment.nearest(asked.vector, filters, NEAREST, ids)
+        near = moment.nearest(vector, filters, NEAREST, ids, scan.result())
     words = ranking.shares(scores_of(near.passage_ids, ids, found_by_words))
     article_ids, places = np.unique(near.article_ids, return_inverse=True)
     count = len(article_ids)
     by_article = best_of(words, places, count)
-    if asked.vector is not None:
+    if vector is not None:
         weights = ranking.weights_for(asked.length)
         by_article = (
             weights.passage * best_of(near.cosines, places, count)
@@ -134,21 +162,17 @@ def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
     return Pool(near, words, places, article_ids, by_article + best_of(usual, places, count))
 
 
-def candidate(pool: Pool, place: int, score: float, passages: Sequence[int], read: Sentences) -> Candidate:
+def scanned(moment: Moment, filters: Filters, asked: Asked) -> Scan | None:
+    return None if asked.vector is None else moment.scan(asked.vector, filters, NEAREST)
+
+
+def candidate(pool: Pool, place: int, score: float, pieces: Sequence[Piece], read: Sentences) -> Candidate:
     """An article with its best passages, the one with the best sentence first."""
-    ids = pool.near.passage_ids[passages].tolist()
-    worth = {
-        id: float(pool.near.cosines[at] + pool.words[at] * ranking.OF_SHORT.keywords)
-        + ranking.OF_SHORT.sentence * read.best.get(id, 0.0)
-        for id, at in zip(ids, passages, strict=True)
-    }
-    ids.sort(key=lambda id: -worth[id])
-    known = {id: read.vectors[id] for id in ids if id in read.vectors}
-    return Candidate(int(pool.article_ids[place]), tuple(ids), float(score), cosine_of(pool, passages), known)
-
-
-def cosine_of(pool: Pool, passages: Sequence[int]) -> float:
-    return float(pool.near.cosines[passages].max())
+    ordered = sorted(pieces, key=lambda own: -own.worth - ranking.OF_SHORT.sentence * read.best.get(own.id, 0.0))
+    ids = tuple(piece.id for piece in ordered)
+    known = {id: read.rows[read.spans[id]] for id in ids if id in read.spans}
+    cosine = max(piece.cosine for piece in pieces)
+    return Candidate(int(pool.article_ids[place]), ids, float(score), cosine, known)
 
 
 def sentences_of(passage_ids: Collection[int], vector: Vectors, held: Held) -> Sentences:
@@ -157,12 +181,13 @@ def sentences_of(passage_ids: Collection[int], vector: Vectors, held: Held) -> S
     stored = {id: passage.sentence_vectors for id, passage in held.passages(passage_ids).items()}
     stored = {id: packed for id, packed in stored.items() if len(packed) and len(packed) % size == 0}
     if not stored:
-        return Sentences({}, {})
+        return NOT_READ
     rows = unpacked(np.concatenate(list(stored.values())), size)
-    ends = np.cumsum([len(packed) // size for packed in stored.values()])
-    best = np.maximum.reduceat(rows @ vector, np.concatenate([[0], ends[:-1]]))
+    ends = list(accumulate(len(packed) // size for packed in stored.values()))
+    starts = [0, *ends[:-1]]
+    best = np.maximum.reduceat(rows @ vector, starts)
     return Sentences(
-        dict(zip(stored, np.split(rows, ends[:-1]), strict=True)), dict(zip(stored, best.tolist(), strict=True))
+        rows, dict(zip(stored, map(slice, starts, ends), strict=True)), dict(zip(stored, best.tolist(), strict=True))
     )
 
 

@@ -66,7 +66,7 @@ def with_context(title: str, heading: str, text: str) -> str:
     return "\n".join(part for part in (title, heading, text) if part)
 
 
-@lru_cache(maxsize=2_048)
+@lru_cache(maxsize=10_000)
 def sentences(text: str) -> Sequence[tuple[int, int]]:
     """Where each sentence of a passage begins and ends, without the space around it."""
     spans = []

@@ -66,6 +66,7 @@ class Encoder:
         self._recent: OrderedDict[str, Vectors] = OrderedDict()
         self._under_way: dict[str, Future[Vectors]] = {}  # questions that are being encoded
         self._remembering = threading.Lock()
+        self.dimensions = 0  # of its vectors, once it is ready
 
     def ready(self) -> bool:
         return self.state is EncoderState.READY
@@ -178,7 +179,7 @@ class Encoder:
             self._exported = opened(self.setting, self.data_dir) if exported else None
             if self._exported is None:
                 self._model = load_model(self.setting)
-                self.encode(["warm"])  # the first call sets up what later ones reuse
+            self.dimensions = len(self.encode_question("warm"))  # the first call sets up what later ones reuse
         except Exception:
             log.exception("the embedding model %r cannot be loaded; search goes by keywords alone", self.name)
             self.state = EncoderState.FAILED
@@ -305,5 +306,6 @@ def packed(vectors: Vectors) -> NDArray[np.int8]:
 
 def unpacked(stored: bytes | NDArray[np.int8], dimensions: int) -> Vectors:
     """Sentence vectors of shape (n, dimensions) as they were before `packed`, to two decimals."""
-    rows = np.frombuffer(stored, dtype=np.int8).reshape(-1, dimensions)
-    return rows.astype(np.float32) / np.float32(127)
+    rows = np.frombuffer(stored, dtype=np.int8).reshape(-1, dimensions).astype(np.float32)
+    rows /= np.float32(127)
+    return rows

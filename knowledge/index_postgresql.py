@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from console.db import db
 from console.web import today
 from knowledge.models import Article, ArticleState, KnowledgeRevision
-from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Vectors
+from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Scan, Vectors
 
 WALK = 100  # candidates that a walk through the index keeps at the least, of 1,000 at the most
 FEW = 2_000  # articles that filters leave: so few are compared one by one, exactly
@@ -77,7 +77,7 @@ class PostgresqlIndex:
     _holds_any: bool = False
     _lists: Lists = field(default_factory=Lists)
 
-    def fresh(self) -> PostgresqlIndex:
+    def fresh(self, seen: int | None = None) -> PostgresqlIndex:
         return self
 
     @property
@@ -104,7 +104,12 @@ class PostgresqlIndex:
     def owners(self) -> Sequence[int]:
         return self._listed().owners
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
+    def scan(self, vector: Vectors, filters: Filters, count: int) -> Scan | None:
+        return None
+
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE, scan: Scan | None = None
+    ) -> Nearby:
         condition, values = allowed(filters)
         values |= {"question": as_text(vector), "model": self.model, "count": count}
         exact = ""

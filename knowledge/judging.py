@@ -13,7 +13,7 @@ from knowledge.candidates import Asked, Candidate
 from knowledge.chunking import sentences
 from knowledge.held import ReadPassage
 from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import Wording, covered
+from knowledge.likeness import Wording, covered, wording
 from knowledge.ranking import Evidence, confidence, likeness
 
 JUDGED = 3  # articles whose passages are all read
@@ -100,24 +100,27 @@ def likenesses(
     if not owners:
         return [0.0] * len(found)
     rows = np.concatenate([found[place].sentences[id] for place, id, _ in owners])
-    cosines = np.split(background.centred(rows) @ question, np.cumsum([count for *_, count in owners])[:-1])
+    cosines = background.centred(rows) @ question
     near: list[Sentence] = []
     result = [0.0] * len(found)
-    for (place, id, _), own in zip(owners, cosines, strict=True):
-        result[place] = max(result[place], float(own.max(initial=0)))
+    start = 0
+    for place, id, count in owners:
+        own = cosines[start : start + count].tolist()
+        start += count
+        result[place] = max(result[place], *own)
         if place < JUDGED and id in passages:
             near += spelled_out(place, passages[id].text, own)
-    wording = Wording(asked.text, background.rarity)
+    own_words = Wording(asked.text, background.rarity)
     for sentence in sorted(near, key=lambda one: -one.cosine)[:COMPARED]:
-        other = Wording(sentence.text, background.rarity)
-        alike = likeness(sentence.cosine, wording.shared_words(other), wording.shared_parts(other))
+        other = wording(sentence.text, background.rarity)
+        alike = likeness(sentence.cosine, own_words.shared_words(other), own_words.shared_parts(other))
         result[sentence.candidate] = max(result[sentence.candidate], alike)
     return result
 
 
-def spelled_out(place: int, text: str, cosines: ranking.Scores) -> list[Sentence]:
+def spelled_out(place: int, text: str, cosines: Sequence[float]) -> list[Sentence]:
     """A passage's sentences with their cosines; none when those are of another text."""
     spans = sentences(text)
     if len(spans) != len(cosines):
         return []
-    return [Sentence(place, text[begin:end], c) for (begin, end), c in zip(spans, cosines.tolist(), strict=True)]
+    return [Sentence(place, text[begin:end], c) for (begin, end), c in zip(spans, cosines, strict=True)]

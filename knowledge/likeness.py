@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 
 from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stem
@@ -20,7 +20,7 @@ SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rarity:
     """How rare words are among the passages. `holders` says how many of `passages` hold a stem."""
 
@@ -40,15 +40,18 @@ class Rarity:
 
 
 class Wording:
-    """A text's words and parts of words, made once and compared often."""
+    """A text's words and parts of words, made once and compared often; about a kilobyte for a sentence."""
 
     def __init__(self, text: str, rarity: Rarity) -> None:
-        tokens = [token.casefold() for token in TOKEN.findall(text)]
-        self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, tokens))}
+        self.tokens = [token.casefold() for token in TOKEN.findall(text)]
+        self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, self.tokens))}
         self.length = math.sqrt(sum(weight * weight for weight in self.weights.values())) or 1.0
-        self.parts = Counter(chain.from_iterable(map(parts_of, tokens)))
-        counts = Counter(self.parts.values())
+        counts = Counter(Counter(chain.from_iterable(map(parts_of, self.tokens))).values())
         self.parts_length = math.sqrt(sum(many * damped(count) ** 2 for count, many in counts.items())) or 1.0
+
+    @cached_property
+    def parts(self) -> Counter[str]:
+        return Counter(chain.from_iterable(map(parts_of, self.tokens)))
 
     def shared_words(self, other: Wording) -> float:
         """The cosine of the two texts' weighed words, 0 to 1."""
@@ -56,10 +59,19 @@ class Wording:
         return sum(self.weights[word] ** 2 for word in both) / (self.length * other.length)
 
     def shared_parts(self, other: Wording) -> float:
-        """The cosine of the two texts' parts of words, 0 to 1. A part that is there twice counts less than double."""
-        both = self.parts.keys() & other.parts.keys()
-        product = sum(damped(self.parts[part]) * damped(other.parts[part]) for part in both)
+        """The cosine of the two texts' parts of words, 0 to 1. A part that is there twice counts less than double.
+
+        Ask it of the one that is compared with many: only its parts are kept.
+        """
+        theirs = Counter(part for token in other.tokens for part in parts_of(token) if part in self.parts)
+        product = sum(damped(self.parts[part]) * damped(count) for part, count in theirs.items())
         return product / (self.parts_length * other.parts_length)
+
+
+@lru_cache(maxsize=10_000)
+def wording(text: str, rarity: Rarity) -> Wording:
+    """The wording of a sentence that is likely to be compared again."""
+    return Wording(text, rarity)
 
 
 def damped(count: int) -> float:

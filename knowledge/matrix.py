@@ -23,7 +23,7 @@ from console.db import db
 from console.web import today
 from knowledge.approximate import Approximate
 from knowledge.models import Article, ArticleChange, ArticleState, KnowledgeRevision, Passage
-from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Vectors, primary
+from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Scan, Vectors, primary
 
 log = logging.getLogger(__name__)
 
@@ -99,23 +99,26 @@ class Snapshot:
     def dimensions(self) -> int:
         return int(self.vectors.shape[1])
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE, scan: Scan | None = None
+    ) -> Nearby:
+        rows, cosines = scan or self.scan(vector, filters, count)
+        _, allowed = self.allowed(filters, today())
+        more = self._among(also, allowed)
+        more = more[~np.isin(more, rows)] if len(more) else more
+        cosines = np.concatenate([cosines, self.vectors[more] @ vector])
+        return self._nearby(np.concatenate([rows, more]), cosines, vector)
+
+    def scan(self, vector: Vectors, filters: Filters, count: int) -> Scan:
         _, allowed = self.allowed(filters, today())
         compared = self._worth_comparing(vector, allowed, count)
         if compared is None:
             cosines = self.vectors @ vector
             rows = highest(np.where(allowed, cosines, np.float32(-np.inf)), count)
-        else:
-            cosines = self.vectors[compared] @ vector
-            best = highest(cosines, count)
-            rows, cosines = compared[best], cosines[best]
-        more = self._among(also, allowed)
-        more = more[~np.isin(more, rows)] if len(more) else more
-        if compared is None:
-            rows = np.concatenate([rows, more])
-            return self._nearby(rows, cosines[rows], vector)
-        cosines = np.concatenate([cosines, self.vectors[more] @ vector])
-        return self._nearby(np.concatenate([rows, more]), cosines, vector)
+            return rows, cosines[rows]
+        cosines = self.vectors[compared] @ vector
+        best = highest(cosines, count)
+        return compared[best], cosines[best]
 
     def _worth_comparing(self, vector: Vectors, allowed: Flags, count: int) -> Numbers | None:
         """The rows to compare one by one; None for all of them, by one product."""
@@ -232,8 +235,10 @@ class MatrixIndex:
         self._lock = threading.Lock()
         self._builder: threading.Thread | None = None
 
-    def fresh(self) -> Snapshot:
-        """The snapshot with everything that is committed by now. One statement when nothing changed."""
+    def fresh(self, seen: int | None = None) -> Snapshot:
+        """The snapshot with everything that is committed by now. One statement at most when nothing changed."""
+        if seen == self.snapshot.revision:
+            return self.snapshot
         # A connection of its own: what this request has not committed yet must not get into the index.
         with db.engine.connect() as connection:
             revision = connection.scalar(REVISION) or 0

@@ -14,6 +14,7 @@ from knowledge.models import ArticleState, Audience
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Scan = tuple[Numbers, Vectors]  # rows and their cosines, best first
 
 NONE = np.zeros(0, np.int64)  # of passages
 LISTED = 40  # languages, labels and owners that filters offer
@@ -96,11 +97,17 @@ class Moment(Protocol):
     def owners(self) -> Sequence[int]:
         """The users who own articles of any state: the busiest first."""
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE) -> Nearby:
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE, scan: Scan | None = None
+    ) -> Nearby:
         """The `count` passages nearest to a unit vector of shape (dimensions,) that `filters` allow, best first.
 
-        Behind them those of `also` that are allowed and not among them, in their order.
+        Behind them those of `also` that are allowed and not among them, in their order. `scan`: the same `count`, if
+        they were looked for already.
         """
+
+    def scan(self, vector: Vectors, filters: Filters, count: int) -> Scan | None:
+        """The part of `nearest` that needs no database, so that another thread may do it; None where all needs it."""
 
     def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
         """Those of some passages that are there and allowed, in their order; all cosines 0."""
@@ -110,5 +117,8 @@ class Moment(Protocol):
 
 
 class Index(Protocol):
-    def fresh(self) -> Moment:
-        """This moment: with everything that is committed by now, and nothing that is not."""
+    def fresh(self, seen: int | None = None) -> Moment:
+        """This moment: with everything that is committed by now, and nothing that is not.
+
+        `seen`: the revision of the articles that the caller has just read, if it has.
+        """

@@ -14,6 +14,7 @@ from console.db import db
 from console.web import day
 from knowledge import keywords
 from knowledge.background import Background, background_for
+from knowledge.beside import beside
 from knowledge.candidates import Asked, Candidate, candidates
 from knowledge.embedding import Encoder, EncoderState, encoder
 from knowledge.held import Held, ReadPassage, now
@@ -129,14 +130,16 @@ def search(
     model = encoder()
     model.start()
     notice, warming = NOTICES.get(model.state, ""), model.state is EncoderState.LOADING
-    moment = index_for(model.name).fresh()
-    if not question or moment.is_empty:
+    if not question:
         return Answer(question, (), notice=notice, warming=warming)
     background = background_for(model)
     asked = understood(question, background, model, use, unfinished)
-    if asked.vector is not None and len(asked.vector) != moment.dimensions:
-        asked, notice = replace(asked, vector=None), UNPREPARED
     at_hand = now()
+    moment = index_for(model.name).fresh(at_hand.held.revision)
+    if moment.is_empty:
+        return Answer(question, (), notice=notice, warming=warming)
+    if asked.meaning and model.dimensions != moment.dimensions:
+        asked, notice = replace(asked, meaning=None), UNPREPARED
     found = candidates(moment, filters or Filters(), asked, model.name, max(limit, JUDGED + 1), at_hand.held)
     passages = loaded(found, at_hand.held)
     found = [one for one in found if one.passage_ids[0] in passages]  # the rest was deleted meanwhile
@@ -159,21 +162,23 @@ def search(
 
 
 def understood(question: str, background: Background, model: Encoder, use: Use, unfinished: bool) -> Asked:
-    """The question as the search takes it; its vector only where the model is ready."""
+    """The question as the search takes it; where the model is ready, its vector is being read from here on."""
     about = background.speller.mended(plain(question), but_last=unfinished)
-    words = keywords.content_words(about)
     text = about or question  # a greeting alone has no word that tells anything
-    vector = model.encode_question(text) if model.ready() and use is not Use.KEYWORD else None
+    meaning = beside(model.encode_question, text) if model.ready() and use is not Use.KEYWORD else None
+    words = keywords.content_words(about)
     looked_for = rarest(words, background.rarity, background.size)
     beginning = keywords.last_word(about) if unfinished else ""
-    return Asked(text, words, looked_for, background.size, vector, use is not Use.MEANING, beginning)
+    return Asked(text, words, looked_for, background.size, meaning, use is not Use.MEANING, beginning)
 
 
 def foresee(question: str) -> None:
     """Read a question that is about to be asked, so that the search finds its vector ready."""
     model = encoder()
     if model.wait(LOADS_WITHIN):
-        understood(question, background_for(model), model, Use.BOTH, unfinished=False)
+        meaning = understood(question, background_for(model), model, Use.BOTH, unfinished=False).meaning
+        if meaning:
+            meaning.result()
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
