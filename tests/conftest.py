@@ -17,6 +17,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -28,6 +29,10 @@ from console.db import Base, db
 from console.web import limiter
 from tests import postgres
 from tests.factories import make_user
+
+# A busy machine is no mistake of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 RUN_FOLDER = "PLUSONE_TEST_RUN"  # shared by all workers of one run
 HTMX = {"HX-Request": "true"}

@@ -12,7 +12,8 @@ Open = Callable[..., Page]
 def find(page: Page, words: str) -> None:
     box = page.get_by_role("combobox", name="Who is on the line?").first
     box.click()
-    box.press_sequentially(words, delay=15)
+    with page.expect_response(lambda answer: "typeahead" in answer.url and words.split()[-1] in answer.url):
+        box.press_sequentially(words, delay=15)
     expect(page.get_by_role("option").first).to_be_visible()
 
 
