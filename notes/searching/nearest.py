@@ -37,7 +37,7 @@ OVERLAP = 200  # newest ids looked at again: of two processes that write, the la
 CHUNK = 20_000
 FEW = 1_000  # rows that filters leave: so few are read and compared one by one, exactly
 MOST_OF_ONE = 2_000  # of one customer that are compared, the newest
-WALK = 800  # candidates that PostgreSQL's index keeps: of a million .84 of the truly nearest ten, with 120 .54
+WALK = 400  # candidates that PostgreSQL's index keeps: of a million .78 of the truly nearest ten, with 120 .54
 DEEPER = 8  # so many times as many are asked for where filters drop most of them afterwards
 
 Vector = RememberedVector.__table__.c
