@@ -330,9 +330,9 @@ def watch(found: dict[str, Any]) -> None:
     gathering, deciding = getattr(ledger, "authority"), ledger.authorised  # noqa: B009
     seen: dict[str, Any] = {}
 
-    def authority(agent: Any, customer: Any, interaction: Any, *rest: Any) -> Any:
-        seen.update(agent=agent, talk=interaction.id, now=rest[-1])
-        return gathering(agent, customer, interaction, *rest)
+    def authority(agent: Any, customer: Any, talk: Any, occasion: Any, gestures: Any, now: Any, *rest: Any) -> Any:
+        seen.update(agent=agent, talk=talk.id, now=now)
+        return gathering(agent, customer, talk, occasion, gestures, now, *rest)
 
     def authorised(decision: Any, terms: Any, version: Any, *rest: Any) -> Any:
         try:
