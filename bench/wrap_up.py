@@ -23,7 +23,7 @@ from console.db import db
 from console.interactions.coding import Coder, shares
 from console.interactions.models import IS_NO_REPLAY, Interaction, Speaker, Utterance
 from console.interactions.turns import turns_after
-from console.interactions.wrapping import Spoken
+from console.interactions.wrapping import Embed, Spoken
 from knowledge.embedding import Encoder
 
 LABELS = Path(__file__).with_name("data") / "wrap_up_codes.yaml"
@@ -50,14 +50,14 @@ def main() -> None:
     if options.transcripts:
         sets["transcripts"] = list(transcripts(options.transcripts))
     for name, talks in sets.items():
-        line = {"talks": name} | measured(coder, talks, options.mistakes)
+        line = {"talks": name} | measured(coder, model.encode_briefly, talks, options.mistakes)
         print(json.dumps(line) if options.json else "  ".join(f"{key} {value}" for key, value in line.items()))
 
 
-def measured(coder: Coder, talks: Sequence[Labelled], mistakes: bool) -> dict[str, int]:
+def measured(coder: Coder, embed: Embed, talks: Sequence[Labelled], mistakes: bool) -> dict[str, int]:
     found = Counter[str]()
     for name, code, turns, used_for in talks:
-        likely = coder.likely(turns, used_for)
+        likely = coder.likely(turns, used_for, embed)
         outcome = "silent" if likely is None else "right" if likely[0] == code else "wrong"
         found[outcome] += 1
         if mistakes and likely is not None and outcome == "wrong":

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from flask import Flask, current_app
 from sqlalchemy import or_, select
 
@@ -120,9 +119,7 @@ class Listener:
     def learn_codes(self, model: Encoder) -> None:
         """Once in a process, a second of work: after the first words of a talk."""
         if self.coder(model) is None:
-            made = Coder(model.encode_briefly)
-            made.embed = lambda texts: np.stack([model.encode_question(text) for text in texts])
-            self._coder = model.name, made
+            self._coder = model.name, Coder(model.encode_briefly)
 
 
 def register(app: Flask) -> None:

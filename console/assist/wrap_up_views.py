@@ -119,14 +119,13 @@ def embed() -> wrapping.Embed | None:
 
 def likely_code(interaction: Interaction, spoken: Sequence[wrapping.Spoken]) -> tuple[WrapUpCode, Any] | None:
     """The code that fits, with the sentence that suggests it; none where that is not clear."""
-    model = encoder()
-    if not model.ready():
+    if (read := embed()) is None:
         return None
-    coder = listener().coder(model)
+    coder = listener().coder(encoder())
     if coder is None:  # another process has listened to this talk: this one learns it for the next
         said(interaction.id, set())
         return None
-    found = coder.likely(spoken, shares(uses_of_articles(interaction)))
+    found = coder.likely(spoken, shares(uses_of_articles(interaction)), read)
     return (WrapUpCode(found[0]), found[1]) if found else None
 
 

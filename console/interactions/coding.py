@@ -25,10 +25,9 @@ DOUBT = 2  # uses of an article that count for no code, so that one use proves l
 
 
 class Coder:
-    """Proposes codes. It learns from the examples when it is made; `embed` makes a unit vector of each text, a row."""
+    """Proposes codes. It learns from the examples when it is made. `embed` makes a unit vector of each text, a row."""
 
     def __init__(self, embed: Embed) -> None:
-        self.embed = embed
         kinds = {code: {one["about"], *one["examples"]} for code, one in examples()["codes"].items()}
         self.codes = list(kinds)
         texts = list(
@@ -37,13 +36,15 @@ class Coder:
         wanted = np.array([[1.0 if text in own else -1.0 for own in kinds.values()] for text in texts])
         self._weights, self._constants = line_between(np.asarray(embed(texts), np.float64), wanted, RIDGE)
 
-    def likely(self, turns: Sequence[Spoken], used_for: Mapping[str, float]) -> tuple[str, Sentence] | None:
+    def likely(
+        self, turns: Sequence[Spoken], used_for: Mapping[str, float], embed: Embed
+    ) -> tuple[str, Sentence] | None:
         """The code, and what of the customer's words suggests it. `used_for`: see `shares`."""
         theirs = [one for one in sentences(turns) if one.by_customer]
         if not theirs:
             return None
         first = [one.text for one in turns if one.by_customer][:FIRST_TURNS]
-        *said, opening = self.embed([*(one.text for one in theirs), " ".join(first)[:LONGEST]]) @ self._weights
+        *said, opening = embed([*(one.text for one in theirs), " ".join(first)[:LONGEST]]) @ self._weights
         scores = np.sort(said, axis=0)[-CLEAREST:].mean(axis=0) / 2 + opening / 2 + self._constants
         scores += [ARTICLES * used_for.get(code, 0.0) for code in self.codes]
         second, best = np.argsort(scores)[-2:].tolist()

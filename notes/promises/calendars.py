@@ -228,8 +228,10 @@ def settled_notes(user_id: int, now: datetime) -> list[tuple[Note, date, datetim
             day = due if isinstance(due, date) else date.fromisoformat(due) if due else None
             if day and (note_id not in lately or lately[note_id][1] < at):
                 lately[note_id] = day, at
+    if not lately:
+        return []
     rows = db.session.scalars(select(Note).where(Note.id.in_(lately)).options(joinedload(Note.customer)))
-    return [(note, *lately[note.id]) for note in rows] if lately else []
+    return [(note, *lately[note.id]) for note in rows]
 
 
 def follow_ups_of(user_id: int, since: date, now: datetime) -> Iterator[Entry]:

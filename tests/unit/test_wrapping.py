@@ -42,13 +42,13 @@ def test_promises_and_preferences_are_proposed() -> None:
 def test_a_code_is_proposed_by_the_customers_words_and_the_articles_and_none_where_it_is_not_clear() -> None:
     coder = Coder(by_words)
     clear = [TALK[0], Spoken(2, True, "How do I return this? I would like to send it back. I need a return label.")]
-    code, because = coder.likely(clear, {}) or ("", None)
+    code, because = coder.likely(clear, {}, by_words) or ("", None)
     assert code == "return" and because is not None and because.turn_id == 2
     vague = [Spoken(1, True, "I bought the lamp from you."), Spoken(2, False, "I have refunded the amount.")]
-    assert coder.likely(vague, {}) is None
-    assert (coder.likely(vague, shares([{"refund": 40}])) or ("",))[0] == "refund"
-    assert coder.likely(vague, shares([{"refund": 1}, {"damaged": 1}])) is None
-    assert coder.likely([TALK[0]], {}) is None
+    assert coder.likely(vague, {}, by_words) is None
+    assert (coder.likely(vague, shares([{"refund": 40}]), by_words) or ("",))[0] == "refund"
+    assert coder.likely(vague, shares([{"refund": 1}, {"damaged": 1}]), by_words) is None
+    assert coder.likely([TALK[0]], {}, by_words) is None
 
 
 def test_what_is_refused_for_good_is_a_boundary_and_nothing_else() -> None:
