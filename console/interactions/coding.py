@@ -28,7 +28,7 @@ class Coder:
     """Proposes codes. It learns from the examples when it is made. `embed` makes a unit vector of each text, a row."""
 
     def __init__(self, embed: Embed) -> None:
-        kinds = {code: {one["about"], *one["examples"]} for code, one in examples()["codes"].items()}
+        kinds = {code: (one["about"], *one["examples"]) for code, one in examples()["codes"].items()}
         self.codes = list(kinds)
         texts = list(
             dict.fromkeys(text for known in (*kinds.values(), examples()["chatter"], ordinary()) for text in known)
