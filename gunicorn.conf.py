@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from console.assist.listening import be_ready
 from console.config import Settings
 from console.db import db, utc_now
 from console.gestures.outbox import deliver_due
@@ -89,3 +90,4 @@ def prepare(app: Any) -> None:
     with app.app_context():
         encoder().start()
         _ = index_for(encoder().name).fresh().is_empty
+        be_ready()

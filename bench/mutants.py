@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         "a subject's time runs backwards",
         GESTURES + "locking.py",
-        "return max(now, *(seen for seen, _ in found))",
-        "return now",
+        "latest: datetime = max(now, waited_for, *(row[0] for row in found))",
+        "latest = max(now, waited_for)",
         (LEDGER, PROPERTY),
     ),
     Mutant(

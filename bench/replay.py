@@ -80,6 +80,8 @@ class Book:
         """How far this limit is exceeded with the ask; nothing or less when it is not."""
         scope, measure, window = limit["scope"], limit["measure"], limit["window"]
         asked = {"cost": ask.cost, "face": ask.face, "count": 1}[measure]
+        if not asked:  # what adds nothing exceeds nothing, even where a cap was lowered below what is used
+            return 0
         if window == "each":
             return int(asked - limit["cap"])
         farmed = measure == "count" and scope in ("customer", "household")

@@ -86,7 +86,7 @@ def engine_url(options: argparse.Namespace) -> Iterator[str]:
     elif options.engine == "postgresql":
         from tests import postgres
 
-        with postgres.throw_away() as port:
+        with postgres.throw_away(buffers=postgres.quarter_of_memory()) as port:
             yield postgres.create_database(port, "bench")
     else:
         with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:

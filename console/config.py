@@ -20,6 +20,11 @@ from phonenumbers import SUPPORTED_REGIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
+MOUNTS = Path("/proc/self/mounts")  # of Linux; elsewhere nobody is asked
+SHARED_DISKS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gfs2", "ocfs2", "beegfs", "glusterfs"}
+    | {"fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone"}
+)
 AT_ONCE = 16  # requests that one process works on; more wait, as they would for each other and the database
 
 
@@ -40,7 +45,7 @@ class Settings:
     LOCALE: str  # how dates and amounts are written, such as en_GB
     EMBEDDING_MODEL: str  # a folder or a name; empty: the packaged MiniLM; "none": keyword search only
     SESSION_HOURS: int  # how long a sign-in lasts without "remember me"
-    SIGN_IN_ATTEMPTS: int  # per address and quarter of an hour
+    SIGN_IN_ATTEMPTS: int  # per address, process and quarter of an hour
     API_REQUESTS: int  # per token, process and minute
     SECURE_COOKIES: bool  # on behind HTTPS
     TRUSTED_PROXIES: int  # how many reverse proxies stand in front and set X-Forwarded-For
@@ -109,15 +114,29 @@ class Settings:
 
 def database_url(text: str, data_dir: Path) -> str:
     if not text:
+        refuse_shared_disk("DATA_DIR", data_dir)
         return f"sqlite:///{data_dir / 'plusone.db'}"
     scheme, separator, rest = text.partition("://")
     if separator and scheme == "sqlite":
+        refuse_shared_disk("DATABASE_URL", Path(rest.removeprefix("/")).resolve())
         return text
     if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
         if not rest.rpartition("/")[2]:
             raise BadSetting("DATABASE_URL must name a database: postgresql://user:password@host/database")
         return f"postgresql+psycopg://{rest}"
     raise BadSetting(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme!r}")
+
+
+def refuse_shared_disk(name: str, place: Path) -> None:
+    """SQLite's locks hold between the processes of one machine only, and the limits hold by them."""
+    disks = [line.split(" ")[1:3] for line in MOUNTS.read_text().splitlines()] if MOUNTS.exists() else []
+    kinds = {at.replace("\\040", " "): kind for at, kind in disks}  # the later mount hides the earlier
+    kind = next((kinds[str(one)] for one in (place, *place.parents) if str(one) in kinds), "")
+    if kind in SHARED_DISKS:
+        raise BadSetting(
+            f"{name} puts SQLite on a disk that other machines share ({kind}), where its locks do not hold."
+            " Choose a folder on a disk of this machine's own, or let DATABASE_URL name a PostgreSQL."
+        )
 
 
 def secret_key(text: str | None, data_dir: Path) -> str:

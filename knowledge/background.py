@@ -18,6 +18,8 @@ from flask import current_app
 from sqlalchemy import func, select
 
 from console.db import db
+from knowledge import chance
+from knowledge.chance import NOTHING, Chance
 from knowledge.chunking import sentences
 from knowledge.embedding import Encoder, unpacked
 from knowledge.keywords import TOKEN, stem
@@ -58,6 +60,8 @@ class Background:
     expected: float
     encoder: Encoder
     is_prepared: bool = True  # every passage of the sample has its vectors
+    chance: Chance = NOTHING
+    is_measured: bool = True  # by chance: the model was ready when the sample was taken
 
     @cached_property
     def speller(self) -> Speller:
@@ -109,12 +113,14 @@ def background_for(model: Encoder) -> Background:
 def refreshed(kept: Kept, model: Encoder, now: float) -> Background:
     kept.looked_at = now
     revision = db.session.scalar(select(KnowledgeRevision.value)) or 0
-    if kept.background is not None and revision == kept.revision:
+    is_complete = kept.background is not None and (kept.background.is_measured or not model.ready())
+    if kept.background is not None and is_complete and revision == kept.revision:
         return kept.background
     first, last = db.session.execute(select(func.min(Passage.id), func.max(Passage.id))).one()
     size = last - first + 1 if last else 0
     if (
         kept.background is None
+        or not is_complete
         or not kept.background.is_prepared
         or now - kept.made_at > KEPT
         or abs(size - kept.size) > MUCH * kept.size
@@ -140,7 +146,7 @@ def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:
     stems = Counter(held for row in rows for held in {stem(word) for word in words_of(row)})
     rarity = Rarity(len(rows), stems)
     words = Counter(word for row in rows for word in words_of(row))
-    dimensions = next((row.bytes // 4 for row in rows if row.model == model.name and row.bytes), 0)
+    dimensions = next((len(row.vector) // 4 for row in rows if row.model == model.name and row.vector), 0)
     texts: list[str] = []
     owners: list[int] = []
     vectors = []
@@ -153,16 +159,25 @@ def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:
     found = np.concatenate(vectors) if vectors else np.zeros((0, dimensions), np.float32)
     # Of a handful of sentences the mean is mostly those sentences themselves.
     usual = found.sum(axis=0) / (len(found) + HANDFUL)
-    bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model)
+    bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model, is_measured=False)
     bare = replace(bare, is_prepared=len(vectors) == len(rows))
+    if model.ready():
+        bare = replace(bare, chance=by_chance(bare, rows, texts, found), is_measured=True)
     return replace(bare, expected=self_asked(bare, texts, np.array(owners), found))
+
+
+def by_chance(bare: Background, rows: Sequence[Any], texts: Sequence[str], vectors: Vectors) -> Chance:
+    stored = [row.vector for row in rows if row.model == bare.encoder.name and row.vector]
+    passages = np.frombuffer(b"".join(stored), np.float32).reshape(len(stored), -1)
+    everyday = bare.encoder.encode_briefly(chance.EVERYDAY)
+    return chance.measured(everyday, passages, bare.centred(vectors), bare.centred(everyday), texts, bare.rarity)
 
 
 def passages(ids: Sequence[int]) -> Sequence[Any]:
     """The published ones of some passages."""
     columns = Passage.article_id, Passage.title, Passage.heading, Passage.text, Passage.model
     return db.session.execute(
-        select(*columns, Passage.sentence_vectors, func.length(Passage.vector).label("bytes"))
+        select(*columns, Passage.sentence_vectors, Passage.vector)
         .join(Article, Article.id == Passage.article_id)
         .where(Passage.id.in_(ids), Article.state == ArticleState.PUBLISHED)
         .order_by(Passage.id)

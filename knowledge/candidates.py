@@ -15,7 +15,7 @@ from knowledge.embedding import unpacked
 from knowledge.feedback import dismissals
 from knowledge.held import Held
 from knowledge.index import Filters, Moment
-from knowledge.nearby import NONE, Nearby, Numbers, Scan, Vectors
+from knowledge.nearby import NONE, Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
 DEEP = 600  # passages that the keyword search hands over
@@ -130,7 +130,7 @@ def candidates(
 
 def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
     """What both searches find, each article scored by all that is known without its sentences."""
-    scan = beside(scanned, moment, filters, asked) if asked.meaning else None
+    looked = beside(nearest, moment, filters, asked) if asked.meaning else None
     ids, found_by_words = NONE, np.zeros(0, np.float32)
     if asked.by_words:
         ids, found_by_words = keywords.find(
@@ -142,10 +142,9 @@ def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
             alone=asked.meaning is None,
         )
     vector = asked.vector
-    if vector is None or scan is None:
-        near = moment.of_passages(ids, filters)
-    else:
-        near = moment.nearest(vector, filters, NEAREST, ids, scan.result())
+    by_words = moment.of_passages(ids, filters, vector)
+    near = looked.result() if looked else Nearby.nothing()
+    near += by_words.at(np.flatnonzero(~np.isin(by_words.passage_ids, near.passage_ids)))
     words = ranking.shares(scores_of(near.passage_ids, ids, found_by_words))
     article_ids, places = np.unique(near.article_ids, return_inverse=True)
     count = len(article_ids)
@@ -162,8 +161,8 @@ def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
     return Pool(near, words, places, article_ids, by_article + best_of(usual, places, count))
 
 
-def scanned(moment: Moment, filters: Filters, asked: Asked) -> Scan | None:
-    return None if asked.vector is None else moment.scan(asked.vector, filters, NEAREST)
+def nearest(moment: Moment, filters: Filters, asked: Asked) -> Nearby:
+    return Nearby.nothing() if asked.vector is None else moment.nearest(asked.vector, filters, NEAREST)
 
 
 def candidate(pool: Pool, place: int, score: float, pieces: Sequence[Piece], read: Sentences) -> Candidate:

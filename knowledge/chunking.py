@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lxml import html
-from lxml.etree import ParserError
+from lxml.etree import ParserError, strip_elements
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -18,6 +18,7 @@ OVERLAP = 25  # words at most that a passage repeats from the one before
 PATH_SEPARATOR = " › "
 
 PARSER = MarkdownIt("commonmark").enable("table")
+UNREAD = ("script", "style", "template", "iframe", "object", "svg")  # nobody reads what stands in these
 # A word; one character each in scripts that write no spaces.
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 SENTENCE_END = re.compile(r"[.!?…]+[\"”’')\]]*\s+|[。！？]+|\n+")
@@ -145,8 +146,11 @@ def inline_text(token: Token) -> str:
 
 
 def text_of_html(source: str) -> str:
+    """The words that the article's page shows of it."""
     try:
-        return "".join(str(part) for part in html.fromstring(source).itertext()).strip()
+        root = html.fragment_fromstring(source, create_parent="div")
+        strip_elements(root, *UNREAD, with_tail=False)
+        return str(root.text_content()).strip()
     except (ParserError, ValueError):
         return ""
 

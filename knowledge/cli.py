@@ -120,21 +120,25 @@ def read_mapping(file: Path | None) -> dict[str, str]:
 
 def show(report: Report) -> None:
     kept = f"kept {report.kept:,}, " if report.kept else ""
+    included = f"part of others {report.included:,}, " if report.included else ""
     click.echo(
         f"Inserted {report.inserted:,}, updated {report.updated:,}, unchanged {report.unchanged:,}, {kept}"
-        f"archived {report.archived:,}, rejected {len(report.rejected):,}; wrote {report.passages:,} passages."
+        f"archived {report.archived:,}, {included}rejected {len(report.rejected):,}; "
+        f"wrote {report.passages:,} passages."
     )
     if report.missing:
         click.echo(
             f"{report.missing:,} articles of this source are gone from it, more than half: nothing was archived. "
             "If that is right, run it again with --allow-shrink."
         )
-    remarks = [f"{which}: {remark}" for what, which, remark in report.lines if remark and what != "archived"]
+    remarks = [
+        f"{which}: {remark}" for what, which, remark in report.lines if remark and what not in ("archived", "included")
+    ]
     lines = [f"{one.where}: {one.reason}" for one in report.rejected] + remarks
     for line in lines[:SHOWN]:
         click.echo(f"  {line}")
     if len(lines) > SHOWN:
-        click.echo(f"  … and {len(lines) - SHOWN:,} more")
+        click.echo(f"  … and {len(lines) - SHOWN:,} more: all of them stand in the browser, under Knowledge, Bring in")
 
 
 commands: list[click.Command] = [ingest_command, reindex_command]

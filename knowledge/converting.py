@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lxml import html
-from lxml.etree import ParserError
+from lxml.etree import ErrorTypes, ParserError
 from lxml.html import HtmlElement
 
 BLOCK_NAMES = """
@@ -27,6 +27,12 @@ LINE_START = re.compile(r"^(#{1,6}\s|[-+]\s|>|={3,}|-{3,}|\d{1,9}[.)]\s)", re.MU
 GLUED_PICTURE = re.compile(r"(\w?)(!\[[^\[\]]*\]\([^()]*\))(?=([\w!]?))")
 ADDRESS = re.compile(r"(https?://|mailto:|tel:)[^\s<>]+$", re.IGNORECASE)
 RELATIVE = re.compile(r"(?![a-zA-Z][a-zA-Z0-9+.-]*:|//|#)[^\s<>\"]+$")
+# What a picture's file is called: without spaces, as a camera or a screenshot calls it, or as a hash or UUID.
+PICTURE_NAME = re.compile(
+    r"(?:\S+|(?:screen ?shot|image|img|photo|picture)\b[^\n]*)\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|ico|heic|avif)"
+    r"|(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{12,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
 APART = "<!-- -->"  # between two lists, which Markdown would read as one
 
 
@@ -36,8 +42,11 @@ class Unreadable(ValueError):
 
 def to_markdown(source: str) -> tuple[str, str]:
     """The title (empty when there is none) and the body of an HTML page or fragment. Raises Unreadable."""
+    parser = html.HTMLParser()
     try:
-        root = parsed(source)
+        root = parsed(source, parser)
+        if any(error.type == ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+            raise RecursionError  # lxml stops reading there, and says nothing
         title = " ".join(root.findtext(".//title", "").split())
         text = "\n\n".join(apart(blocks(article_in(root))))
     except RecursionError:
@@ -50,7 +59,7 @@ def to_markdown(source: str) -> tuple[str, str]:
 def page_facts(source: str) -> dict[str, str]:
     """What a whole page says of itself: language, its own address, keywords. Nothing for what cannot be read."""
     try:
-        root = parsed(source)
+        root = parsed(source, html.HTMLParser())
     except (ParserError, ValueError, RecursionError):
         return {}
     found = {
@@ -61,9 +70,9 @@ def page_facts(source: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def parsed(source: str) -> HtmlElement:
+def parsed(source: str, parser: html.HTMLParser) -> HtmlElement:
     # A declared encoding contradicts text that is already decoded.
-    return html.document_fromstring(re.sub(r"^\s*<\?xml[^>]*>", "", source).replace("\0", ""))
+    return html.document_fromstring(re.sub(r"^\s*<\?xml[^>]*>", "", source).replace("\0", ""), parser=parser)
 
 
 def article_in(root: HtmlElement) -> HtmlElement:
@@ -261,7 +270,8 @@ def inline(element: HtmlElement) -> str:
     if element.tag == "br":
         return "\\\n"
     if element.tag == "img":
-        words = escaped(element.get("alt") or element.get("title")).strip()
+        said = (element.get("alt"), element.get("title"))
+        words = escaped(next((words for words in said if words and not is_only_a_name(words)), "")).strip()
         return f"![{words}]({image_address(element)})" if words else ""
     if element.tag in PLAYED:
         return played(element)
@@ -300,6 +310,11 @@ def played(element: HtmlElement) -> str:
     address = next((source for source in sources if source and ADDRESS.match(source)), "")
     words = escaped(element.get("title") or element.get("aria-label")).strip() or PLAYED[element.tag]
     return f" [{words}]({address.replace('(', '%28').replace(')', '%29')}) " if address else ""
+
+
+def is_only_a_name(words: str) -> bool:
+    """Whether a picture's words are just what its file is called, by a person or a machine."""
+    return bool(PICTURE_NAME.fullmatch(words.strip().replace("\\", "")))
 
 
 def image_address(element: HtmlElement) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 
 import yaml
 
+from knowledge.converting import is_only_a_name
 from knowledge.decoding import decoded
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+PICTURE = re.compile(r"!\[([^\[\]\n]+)\](?=[(\[])")
 LARGEST_SNIPPET = 200_000  # bytes of a file that others include
 # DocFX: another file, or a piece of code, in place of this line.
 INCLUDE = re.compile(r"^([ \t>]*)\[!INCLUDE[ \t]*\[[^\]\n]*\][ \t]*\(([^)\n]+)\)[ \t]*\]", re.IGNORECASE | re.MULTILINE)
@@ -47,10 +49,19 @@ def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
     return (meta if isinstance(meta, dict) else {}), text[match.end() :]
 
 
-def plain_markdown(body: str, meta: Mapping[str, Any], file: Path, root: Path) -> str:
-    """Markdown that any reader understands. What it includes is read from below `root` alone."""
-    body = INCLUDE.sub(lambda found: found[1] + snippet(found[2], file, root).replace("\n", "\n" + found[1]), body)
-    body = INLINE_INCLUDE.sub(lambda found: snippet(found[1], file, root), body)
+def plain_markdown(
+    body: str, meta: Mapping[str, Any], file: Path, root: Path, included: Callable[[Path], object]
+) -> str:
+    """Markdown that any reader understands. What it includes is read from below `root` alone, and told `included`."""
+
+    def put_in(target: str) -> str:
+        words = snippet(target, file, root)
+        if words:
+            included(place_of(target, file, root).resolve())
+        return words
+
+    body = INCLUDE.sub(lambda found: found[1] + put_in(found[2]).replace("\n", "\n" + found[1]), body)
+    body = INLINE_INCLUDE.sub(lambda found: put_in(found[1]), body)
     body = CODE.sub(lambda found: fenced(raw(found[1], file, root)), body)
     return outside_code(body, partial(without_liquid, meta=meta))
 
@@ -60,7 +71,7 @@ def without_liquid(body: str, meta: Mapping[str, Any]) -> str:
     body = FIELD.sub(lambda found: value if isinstance(value := meta.get(found[1]), str) else "", body)
     for pattern, replacement in OTHERS:
         body = pattern.sub(replacement, body)
-    return body
+    return PICTURE.sub(lambda found: "![]" if is_only_a_name(found[1]) else found[0], body)
 
 
 def outside_code(body: str, change: Callable[[str], str]) -> str:
@@ -89,10 +100,14 @@ def fenced(code: str) -> str:
     return f"```\n{code.strip()}\n```" if code else ""
 
 
+def place_of(target: str, file: Path, root: Path) -> Path:
+    return root / target[1:].lstrip("/") if target.startswith(("/", "~")) else file.parent / target.strip()
+
+
 def raw(target: str, file: Path, root: Path) -> str:
     """A file that another one includes; nothing when it is not there, or not below `root`."""
-    found = (file.parent / target.strip()).resolve() if not target.startswith(("/", "~")) else root / target[1:]
     try:
+        found = place_of(target, file, root)
         if not found.resolve().is_relative_to(root.resolve()) or found.stat().st_size > LARGEST_SNIPPET:
             return ""
         return decoded(found.read_bytes()).text

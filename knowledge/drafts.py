@@ -57,12 +57,13 @@ class Draft:
     verified_at: datetime | None = None
     verify_by: date | None = None
     expires_on: date | None = None
+    where: str = field(default="", compare=False)  # file, or file and line
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def content_hash(self) -> str:
         """Changes with anything that the source says, so that the same source again changes nothing."""
-        said = [value for name, value in vars(self).items() if name != "meta"]
+        said = [value for name, value in vars(self).items() if name not in ("where", "meta")]
         return hashlib.sha256(json.dumps(said, default=str, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -73,6 +74,17 @@ class Rejected:
     where: str
     reason: str
     external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Included:
+    """A snippet whose words stand in `number` other articles of the source: nothing of it is lost."""
+
+    where: str
+    number: int
+
+
+Item = Draft | Rejected | Included
 
 
 def draft_from(row: Mapping[str, Any], where: str, external_id: str, fallback_title: str) -> Draft | Rejected:
@@ -110,6 +122,7 @@ def draft_from(row: Mapping[str, Any], where: str, external_id: str, fallback_ti
         verified_at=moment_of(first_of(row, "verified_at")),
         verify_by=day_of(first_of(row, "verify_by")),
         expires_on=day_of(first_of(row, "expires_on")),
+        where=where,
         meta=row,
     )
 

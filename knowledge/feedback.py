@@ -193,6 +193,20 @@ def dismissed_in(interaction_id: int | None, user_id: int) -> set[int]:
     )
 
 
+def dismissed_on(article_id: int, interaction_id: int, user_id: int) -> list[Occasion]:
+    """On which occasions of a conversation this person took an article away: the questions change while it goes on."""
+    given = ArticleFeedback
+    rows = db.session.execute(
+        select(given.question_id, given.interaction_id, given.position).where(
+            given.interaction_id == interaction_id,
+            given.article_id == article_id,
+            given.user_id == user_id,
+            given.kind == FeedbackKind.DISMISSED,
+        )
+    )
+    return [Occasion(*row) for row in rows]
+
+
 def verdict_of(article_id: int, user_id: int, question_id: int | None) -> FeedbackKind | None:
     """What somebody said last of an article, as an answer to the question."""
     return db.session.scalar(

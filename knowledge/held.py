@@ -1,28 +1,34 @@
 """What a process holds of the articles between two searches, so that the same is not read and taken apart again.
 
-All of it is of one revision (see KnowledgeRevision): once any article changes, what is held is forgotten whole. It
-holds at most 10,000 passages and the places of some thousand words, 60 MB; when that is full it begins anew.
+All of it is of one revision (see KnowledgeRevision): once any article changes, what is held is forgotten whole, and
+after ten minutes anyway. It holds at most 10,000 passages and articles and the places of some thousand words, 60 MB;
+when that is full it begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 import numpy as np
 from flask import current_app
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Executable, and_, bindparam, func, select, text
 
 from console.db import db
 from knowledge.keywords import TOKEN, Places, stem, words_in_common
-from knowledge.models import Passage
+from knowledge.models import Article, ArticleLink, Audience, Passage
 from knowledge.ranking import SURE_ENOUGH
 
-MOST_PASSAGES = 10_000
+MOST = 10_000  # passages, and articles
 MOST_PLACES = 2_000_000
+KEPT = 600.0  # seconds: so old may be the number of interactions that an article was used in
+
+Thing = TypeVar("Thing")
 
 NOW = """SELECT
 (SELECT value FROM knowledge_revisions WHERE id = 1), (SELECT show_from FROM knowledge_settings ORDER BY id LIMIT 1)"""
@@ -31,6 +37,37 @@ ON_SQLITE = text(NOW)
 ON_POSTGRESQL = text(f"{NOW}, pg_current_xact_id_if_assigned() IS NOT NULL")
 COLUMNS = (Passage.id, Passage.title, Passage.heading, Passage.text, Passage.sentence_vectors)
 PASSAGES = select(*COLUMNS).where(Passage.id.in_(bindparam("ids", expanding=True)))
+USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
+LISTS = "\n" + Article.body
+FOUND = select(
+    Article.id,
+    Article.slug,
+    Article.title,
+    Article.external_id,
+    Article.verified_at,
+    Article.verify_by,
+    USED,
+    Article.audience,
+    and_(LISTS.contains("\n1. "), LISTS.contains("\n2. ")),
+).where(Article.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True)
+class Found:
+    """An article as a list shows it."""
+
+    id: int
+    slug: str
+    title: str
+    external_id: str
+    verified_at: datetime | None
+    verify_by: date | None
+    used: int  # in so many interactions
+    audience: Audience = Audience.AGENT
+    has_steps: bool = False  # a numbered list to be done one by one
+
+    def is_overdue(self, today: date) -> bool:
+        return self.verify_by is not None and self.verify_by < today
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +100,22 @@ class Held:
 
     def __init__(self, revision: int = -1) -> None:
         self.revision = revision
+        self._since = monotonic()
         self._passages: dict[int, ReadPassage] = {}
+        self._articles: dict[int, Found] = {}
         self._places: dict[str, Places] = {}
         self._size = 0
 
+    def is_of(self, revision: int) -> bool:
+        return self.revision == revision and monotonic() - self._since < KEPT
+
     def passages(self, ids: Collection[int]) -> dict[int, ReadPassage]:
         """Some passages, those that are not held by one statement; left out what is not there."""
-        found = {id: held for id in ids if (held := self._passages.get(id))}
-        missing = [id for id in ids if id not in found]
-        if missing:
-            rows = db.session.connection().execute(PASSAGES, {"ids": missing})
-            read = {row[0]: ReadPassage(*row[:4], np.frombuffer(row[4] or b"", np.int8)) for row in rows}
-            if len(self._passages) + len(read) > MOST_PASSAGES:
-                self._passages.clear()
-            self._passages.update(read)
-            found |= read
-        return found
+        return completed(self._passages, ids, PASSAGES, as_passage)
+
+    def articles(self, ids: Collection[int]) -> dict[int, Found]:
+        """The same of articles."""
+        return completed(self._articles, ids, FOUND, lambda row: Found(*row))
 
     def places(self, term: str) -> Places | None:
         return self._places.get(term)
@@ -89,6 +126,26 @@ class Held:
             self._places.clear()
             self._size = len(places.ids)
         self._places[term] = places
+
+
+def completed(
+    held: dict[int, Thing], ids: Collection[int], statement: Executable, made: Callable[[Any], Thing]
+) -> dict[int, Thing]:
+    """What is held of `ids`, and what was not until now: that is read, by one statement, and held."""
+    found = {id: thing for id in ids if (thing := held.get(id)) is not None}
+    missing = [id for id in ids if id not in found]
+    if missing:
+        rows = db.session.connection().execute(statement, {"ids": missing})
+        read = {row[0]: made(row) for row in rows}
+        if len(held) + len(read) > MOST:
+            held.clear()
+        held.update(read)
+        found |= read
+    return found
+
+
+def as_passage(row: Any) -> ReadPassage:
+    return ReadPassage(row[0], row[1], row[2], row[3], np.frombuffer(row[4] or b"", np.int8))
 
 
 @dataclass(frozen=True)
@@ -111,6 +168,6 @@ def now() -> Now:
     if has_written:
         return Now(Held(), show_from)
     kept: Held | None = current_app.extensions.get("knowledge.held")
-    if kept is None or kept.revision != (revision or 0):
+    if kept is None or not kept.is_of(revision or 0):
         kept = current_app.extensions["knowledge.held"] = Held(revision or 0)
     return Now(kept, show_from)

@@ -6,16 +6,17 @@ No process holds a vector, so what is saved is found, and what is deleted is gon
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select, text
+from sqlalchemy import Connection, TextClause, select, text
 
 from console.db import db
 from console.web import today
 from knowledge.models import Article, ArticleState, KnowledgeRevision
-from knowledge.nearby import LISTED, NONE, Filters, Flags, Nearby, Numbers, Scan, Vectors
+from knowledge.nearby import LISTED, Filters, Nearby, Numbers, Vectors
 
 WALK = 100  # candidates that a walk through the index keeps at the least, of 1,000 at the most
 FEW = 2_000  # articles that filters leave: so few are compared one by one, exactly
@@ -23,15 +24,24 @@ FEW = 2_000  # articles that filters leave: so few are compared one by one, exac
 SETTINGS = text(
     "SELECT set_config('hnsw.ef_search', :walk, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 )
-ARTICLE = "a.id, a.standing, a.verified_at IS NOT NULL AND (a.verify_by IS NULL OR a.verify_by >= :today)"
+# Packed, see knowledge.keywords; every aggregate takes the rows in the same order.
+PACKED = """
+SELECT string_agg(int8send(passage), ''::bytea), string_agg(int8send(article), ''::bytea),
+    string_agg(float4send(CAST(cosine AS real)), ''::bytea), string_agg(float4send(CAST(title AS real)), ''::bytea),
+    string_agg(float4send(CAST(standing AS real)), ''::bytea), string_agg(boolsend(verified), ''::bytea)
+FROM ({found}) AS found"""
+PACKED_AS = (">i8", ">i8", ">f4", ">f4", ">f4", "?")
+ARTICLE = """
+a.id AS article, a.standing,
+a.verified_at IS NOT NULL AND (a.verify_by IS NULL OR a.verify_by >= :today) AS verified"""
 NEAREST = """
-SELECT true, v.passage_id, {article}, -(v.embedding::halfvec({size}) <#> q.q), {title}
+SELECT v.passage_id AS passage, {article}, -(v.embedding::halfvec({size}) <#> q.q) AS cosine, {title} AS title
 FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
 CROSS JOIN passage_vectors v JOIN articles a ON a.id = v.article_id {titles}
 WHERE v.model = :model AND vector_dims(v.embedding) = {size} AND {condition}
 ORDER BY (v.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size}))){exact} LIMIT :count"""
 OF_PASSAGES = """
-SELECT false, p.id, {article}, coalesce(-(v.embedding::halfvec({size}) <#> q.q), 0), {title}
+SELECT p.id AS passage, {article}, coalesce(-(v.embedding::halfvec({size}) <#> q.q), 0) AS cosine, {title} AS title
 FROM (SELECT CAST(:question AS halfvec({size})) AS q) q
 CROSS JOIN passages p JOIN articles a ON a.id = p.article_id
 LEFT JOIN passage_vectors v ON v.passage_id = p.id AND v.model = :model AND vector_dims(v.embedding) = {size} {titles}
@@ -42,7 +52,7 @@ ALLOWED = "SELECT a.id FROM articles a WHERE {condition} LIMIT :n"
 LATEST = "SELECT a.id FROM articles a WHERE {condition} ORDER BY a.updated_at DESC, a.id DESC LIMIT :n"
 LABELLED = "EXISTS (SELECT 1 FROM jsonb_array_elements_text(a.labels) label WHERE lower(label) = ANY(:{name}))"
 BY_WORDS = """
-SELECT false, p.id, {article}, 0, 0 FROM passages p JOIN articles a ON a.id = p.article_id
+SELECT p.id AS passage, {article}, 0 AS cosine, 0 AS title FROM passages p JOIN articles a ON a.id = p.article_id
 WHERE p.id = ANY(:also) AND {condition}"""
 
 LANGUAGES = text(
@@ -104,72 +114,39 @@ class PostgresqlIndex:
     def owners(self) -> Sequence[int]:
         return self._listed().owners
 
-    def scan(self, vector: Vectors, filters: Filters, count: int) -> Scan | None:
-        return None
-
-    def nearest(
-        self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE, scan: Scan | None = None
-    ) -> Nearby:
+    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
         condition, values = allowed(filters)
         values |= {"question": as_text(vector), "model": self.model, "count": count}
-        exact = ""
-        if filters:
-            few = db.session.scalars(text(ALLOWED.format(condition=condition)), values | {"n": FEW + 1})
-            ids = list(few)
-            if len(ids) <= FEW:
-                # With + 0 the index cannot be used: walking it for the few that are allowed might find none.
-                condition, exact = "a.id = ANY(:ids)", " + 0"
-                values |= {"ids": ids}
-        if not exact:
-            db.session.execute(SETTINGS, {"walk": str(min(max(WALK, count), 1000))})
-        statement = NEAREST
-        if len(also):
-            statement = f"({NEAREST}) UNION ALL ({OF_PASSAGES})"
-            values |= {"also": also.tolist()}
-        is_near, found = self._asked(statement, len(vector), condition, values, exact=exact)
-        near = np.flatnonzero(is_near)
-        near = near[np.argsort(-found.cosines[near], kind="stable")]
-        more = np.flatnonzero(~is_near)
-        more = more[~np.isin(found.passage_ids[more], found.passage_ids[near])]
-        return picked(found, np.concatenate([near, more[order_of(found.passage_ids[more], also)]]))
+        # A connection of its own, so that another may look for words meanwhile.
+        with db.engine.connect() as connection:
+            exact = ""
+            if filters:
+                few = connection.scalars(text(ALLOWED.format(condition=condition)), values | {"n": FEW + 1}).all()
+                if len(few) <= FEW:
+                    # With + 0 the index cannot be used: walking it for the few that are allowed might find none.
+                    condition, exact = "a.id = ANY(:ids)", " + 0"
+                    values |= {"ids": list(few)}
+            if not exact:
+                connection.execute(SETTINGS, {"walk": str(min(max(WALK, count), 1000))})
+            found = asked(connection, NEAREST, len(vector), condition, values, exact=exact)
+        return found.at(np.argsort(-found.cosines, kind="stable"))
 
-    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
-        condition, values = allowed(filters)
+    def of_passages(self, passage_ids: Numbers, filters: Filters, vector: Vectors | None = None) -> Nearby:
         if not len(passage_ids):
             return Nearby.nothing()
-        _, found = self._asked(BY_WORDS, 0, condition, values | {"also": passage_ids.tolist()})
-        return picked(found, order_of(found.passage_ids, passage_ids))
+        condition, values = allowed(filters)
+        values |= {"also": passage_ids.tolist()}
+        statement, size = BY_WORDS, 0
+        if vector is not None:
+            statement, size = OF_PASSAGES, len(vector)
+            values |= {"question": as_text(vector), "model": self.model}
+        found = asked(db.session.connection(), statement, size, condition, values)
+        return found.at(order_of(found.passage_ids, passage_ids))
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         condition, values = allowed(filters)
         statement = text(LATEST.format(condition=condition))
         return list(db.session.scalars(statement, values | {"n": count}))
-
-    def _asked(
-        self, statement: str, size: int, condition: str, values: Mapping[str, Any], *, exact: str = ""
-    ) -> tuple[Flags, Nearby]:
-        """What a statement finds, and which of it is among the nearest."""
-        words = {
-            "size": size,
-            "condition": condition,
-            "exact": exact,
-            "article": ARTICLE,
-            "title": TITLE.format(size=size),
-            "titles": TITLES.format(size=size),
-        }
-        asked = text(statement.format(**words))
-        rows = db.session.connection().execute(asked, {**values, "today": today()}).all()
-        if not rows:
-            return np.zeros(0, np.bool_), Nearby.nothing()
-        is_near, passages, articles, standing, verified, cosines, titles = zip(*rows, strict=True)
-        return np.array(is_near, np.bool_), Nearby(
-            passage_ids=np.array(passages, np.int64),
-            article_ids=np.array(articles, np.int64),
-            cosines=np.array(cosines, np.float32),
-            titles=np.array(titles, np.float32),
-            standing=np.array(standing, np.float32),
-            verified=np.array(verified, np.bool_),
-        )
 
     def _listed(self) -> Lists:
         revision = db.session.scalar(select(KnowledgeRevision.value)) or 0
@@ -181,6 +158,28 @@ class PostgresqlIndex:
                 [row[0] for row in db.session.execute(OWNERS, {"most": LISTED})],
             )
         return self._lists
+
+
+def asked(
+    connection: Connection, found: str, size: int, condition: str, values: Mapping[str, Any], *, exact: str = ""
+) -> Nearby:
+    """What a statement finds, in its order."""
+    columns = connection.execute(packed(found, size, condition, exact), {**values, "today": today()}).one()
+    taken = (np.frombuffer(column or b"", kind) for column, kind in zip(columns, PACKED_AS, strict=True))
+    return Nearby(*(column.astype(column.dtype.newbyteorder("=")) for column in taken))
+
+
+@lru_cache(maxsize=100)
+def packed(found: str, size: int, condition: str, exact: str) -> TextClause:
+    words = {
+        "size": size,
+        "condition": condition,
+        "exact": exact,
+        "article": ARTICLE,
+        "title": TITLE.format(size=size),
+        "titles": TITLES.format(size=size),
+    }
+    return text(PACKED.format(found=found.format(**words)))
 
 
 def allowed(filters: Filters) -> tuple[str, dict[str, Any]]:
@@ -212,10 +211,6 @@ def order_of(passage_ids: Numbers, given: Numbers) -> Numbers:
     """How to put passages into the order in which they were given."""
     by_id = np.argsort(given, kind="stable")
     return np.argsort(by_id[np.searchsorted(given, passage_ids, sorter=by_id)], kind="stable")
-
-
-def picked(found: Nearby, places: Numbers) -> Nearby:
-    return Nearby(*(getattr(found, column.name)[places] for column in fields(found)))
 
 
 def as_text(vector: Vectors) -> str:

@@ -23,11 +23,13 @@ from console.errors import DomainError
 from knowledge.addresses import RESERVED, free_address, free_slug
 from knowledge.chunking import cut
 from knowledge.crosslinks import Crosslinks
-from knowledge.drafts import ENCODING, Draft, Rejected
+from knowledge.drafts import ENCODING, Draft, Included, Item, Rejected
 from knowledge.feedback import restand
 from knowledge.models import Article, ArticleRevision, ArticleSlug, ArticleState, Origin, Passage
 from knowledge.reading import read
+from knowledge.shortening import shortened
 from knowledge.sourced import DECIDED, SOURCE, Known, articles_of, facts
+from knowledge.tables import Unread
 
 BATCH = 100  # articles between two checkpoints at most
 PATIENCE = 0.5  # seconds of reading between two checkpoints at most, so that a slow file holds up nobody
@@ -36,6 +38,11 @@ SELDOM_SAID = frozenset({"owner_id", "verified_at", "verify_by", "expires_on"})
 KEPT = "kept: edited here since"
 KEPT_NEWER = "kept: edited here since, but the source has a newer text"
 TAKEN = "somebody saved an article of this title at this very moment: bring it in once more"
+SAME_ID = "the id {} stands above already"
+KEPT_UNREAD = (
+    "kept: part of this could not be read, so nothing was archived: {} that this source no longer names may stand "
+    "there. Mend what is not taken in, and bring it in again."
+)
 KEPT_GONE = "kept: edited here since, but the source no longer has it"
 
 
@@ -60,6 +67,7 @@ class Report:
     unchanged: int = 0
     kept: int = 0
     archived: int = 0
+    included: int = 0  # read as part of other articles
     passages: int = 0  # written anew
     missing: int = 0  # gone from the source, but so many that nothing was archived
     rejected: list[Rejected] = field(default_factory=list)
@@ -100,7 +108,7 @@ def ingest(
 
 
 def take_in(
-    items: Iterable[Draft | Rejected],
+    items: Iterable[Item],
     *,
     source: str,
     now: datetime,
@@ -123,9 +131,9 @@ def take_in(
     return intake.report
 
 
-def batches(items: Iterable[Draft | Rejected]) -> Iterator[list[Draft | Rejected]]:
+def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Reading a file may take seconds, so it happens before the database is written to, not between."""
-    batch: list[Draft | Rejected] = []
+    batch: list[Item] = []
     since = monotonic()
     for item in items:
         batch.append(item)
@@ -149,14 +157,21 @@ class Intake:
         }
         self.owners = {email.casefold(): user for email, user in db.session.execute(select(User.email, User.id))}
         self.seen: set[str] = set()
+        self.unread: dict[str, None] = {}  # tables that were not read whole, in their order
         self.links = Crosslinks()
 
-    def take(self, item: Draft | Rejected) -> None:
+    def take(self, item: Item) -> None:
+        if isinstance(item, Included):
+            self.report.included += 1
+            self.say("included", item.where, f"stands in {item.number:,} other article{'s' if item.number > 1 else ''}")
+            return
         if isinstance(item, Draft) and item.external_id in self.seen:
-            item = Rejected(item.external_id, "the same id stands above", item.external_id)
+            item = Rejected(item.where or item.external_id, SAME_ID.format(item.external_id), item.external_id)
         if item.external_id:
             self.seen.add(item.external_id)
         if isinstance(item, Rejected):
+            if isinstance(item, Unread):
+                self.unread[item.file] = None
             self.report.rejected.append(item)
             return
         self.links.note(item)
@@ -270,11 +285,20 @@ class Intake:
             checkpoint()
 
     def archive_missing(self) -> None:
-        """What the source no longer names. Nothing when it named nothing, or suddenly less than half of before."""
-        if not self.seen or not self.terms.whole:
+        """What the source no longer names. Nothing when it named nothing, or suddenly less than half of before.
+
+        Nothing either when a table was not read whole: an article does not say which of a source's files it is from.
+        """
+        if not self.terms.whole:
             return
         live = {external_id: known for external_id, known in self.known.items() if not known.is_archived}
         gone = {external_id: known for external_id, known in live.items() if external_id not in self.seen}
+        if gone and self.unread:
+            number = "1 article" if len(gone) == 1 else f"{len(gone):,} articles"
+            self.say("kept", shortened(", ".join(self.unread), 300), KEPT_UNREAD.format(number))
+            return
+        if not self.seen:
+            return
         if len(gone) * 2 > len(live) and not self.terms.allow_shrink:
             self.report.missing = len(gone)
             return

@@ -36,7 +36,7 @@ LINES = 20_000  # that a report keeps; beyond, things are only counted
 PAGE = 20
 LEFTOVERS = timedelta(days=7)  # how long what was uploaded waits to be gone on with
 ACTIVE = (IngestionState.WAITING, IngestionState.RUNNING)
-COUNTED = ("inserted", "updated", "unchanged", "kept", "archived", "refused", "missing", "passages")
+COUNTED = ("inserted", "updated", "unchanged", "kept", "archived", "included", "refused", "missing", "passages")
 BROKEN = "Something broke on our side; the server's log says what. What was read until then is kept. Try once more."
 THREADS: set[threading.Thread] = set()
 
@@ -305,6 +305,6 @@ def lines_of(run_id: int) -> list[tuple[str, str, str]]:
     ).one_or_none()
     rejected, lines = found or (None, None)
     refused = [("rejected", where, reason) for where, reason in rejected or ()]
-    order = ("kept", "updated", "inserted", "archived")
+    order = ("kept", "updated", "inserted", "archived", "included")
     rest = sorted(((what, which, remark) for what, which, remark in lines or ()), key=lambda line: order.index(line[0]))
     return refused + rest

@@ -56,11 +56,12 @@ def judged(
     shares = [covered(stems, stems_of(one, passages), background.rarity) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
     lead = found[0].score - float(np.mean(others)) if others else ALONE
+    usual = background.expected, background.chance.likeness, background.chance.cosine
     of_each = tuple(
-        confidence(Evidence(alike[place], one.cosine, lead if place == 0 else 0.0, shares[place], background.expected))
+        confidence(Evidence(alike[place], one.cosine, lead if place == 0 else 0.0, shares[place], *usual))
         for place, one in enumerate(found)
     )
-    whole = Evidence(max(alike[:JUDGED]), max(one.cosine for one in found), lead, shares[0], background.expected)
+    whole = Evidence(max(alike[:JUDGED]), max(one.cosine for one in found), lead, shares[0], *usual)
     return Verdict(confidence(whole), of_each)
 
 

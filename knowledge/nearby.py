@@ -14,7 +14,6 @@ from knowledge.models import ArticleState, Audience
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Scan = tuple[Numbers, Vectors]  # rows and their cosines, best first
 
 NONE = np.zeros(0, np.int64)  # of passages
 LISTED = 40  # languages, labels and owners that filters offer
@@ -70,6 +69,9 @@ class Nearby:
     def __len__(self) -> int:
         return len(self.passage_ids)
 
+    def at(self, places: Numbers) -> Nearby:
+        return Nearby(*(getattr(self, field.name)[places] for field in fields(self)))
+
     def __add__(self, more: Nearby) -> Nearby:
         names = [field.name for field in fields(self)]
         return Nearby(*(np.concatenate([getattr(self, name), getattr(more, name)]) for name in names))
@@ -97,20 +99,14 @@ class Moment(Protocol):
     def owners(self) -> Sequence[int]:
         """The users who own articles of any state: the busiest first."""
 
-    def nearest(
-        self, vector: Vectors, filters: Filters, count: int, also: Numbers = NONE, scan: Scan | None = None
-    ) -> Nearby:
+    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
         """The `count` passages nearest to a unit vector of shape (dimensions,) that `filters` allow, best first.
 
-        Behind them those of `also` that are allowed and not among them, in their order. `scan`: the same `count`, if
-        they were looked for already.
+        Of what is committed. It does not use the session, so another thread may ask.
         """
 
-    def scan(self, vector: Vectors, filters: Filters, count: int) -> Scan | None:
-        """The part of `nearest` that needs no database, so that another thread may do it; None where all needs it."""
-
-    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
-        """Those of some passages that are there and allowed, in their order; all cosines 0."""
+    def of_passages(self, passage_ids: Numbers, filters: Filters, vector: Vectors | None = None) -> Nearby:
+        """Those of some passages that are there and allowed, in their order; all cosines 0 without a vector."""
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         """The ids of at most `count` articles that `filters` allow, the ones changed last first."""

@@ -93,21 +93,29 @@ class Evidence:
     lead: float  # how far the best article is before the next three
     covered: float  # the share of the question's words that the article holds
     expected: float  # how alike an answer and its best sentence are expected to be here, see Background
+    by_chance: float = 0.0  # how alike most everyday sentences find one here, see knowledge.chance
+    everyday: float = 0.0  # the cosine that nearly all everyday sentences stay below here
 
 
 # From where an answer is as likely as not, and how fast it becomes certain from there.
 EVEN, STEEPNESS = 0.287, 6.0
 SURE_ENOUGH = 0.5  # the confidence from which an answer is shown, unless the knowledge owners set another
 MOST_LEAD = 0.6
+# Where everyday sentences are so alike to some sentence, words prove little: the meaning must be so much nearer.
+# Articles to which they come nearer than MOST_EVERYDAY may answer them: that is no chance.
+USUAL_CHANCE, NEARER, DOUBT = 0.47, 0.06, 22.0
+MOST_EVERYDAY = 0.32
 
 
 def confidence(evidence: Evidence) -> float:
     """How sure it is, from 0 to 1, that an article answers the question at all; 0.5 is as likely as not."""
+    usual = min(evidence.everyday, MOST_EVERYDAY)
     score = (
         evidence.likeness
         + 0.6 * evidence.cosine
         + 0.45 * min(evidence.lead, MOST_LEAD)
         + 0.2 * evidence.covered
         - 1.1 * evidence.expected
+        - DOUBT * max(evidence.by_chance - USUAL_CHANCE, 0.0) * max(usual + NEARER - evidence.cosine, 0.0)
     )
     return 1 / (1 + math.exp(-STEEPNESS * (score - EVEN)))

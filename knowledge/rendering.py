@@ -15,6 +15,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from knowledge.chunking import UNREAD
+
 TAG_NAMES = """
 a abbr b blockquote br caption code dd del details div dl dt em h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre s small
 span strong sub summary sup table tbody td tfoot th thead tr u ul
@@ -64,7 +66,7 @@ def render(body: str) -> Markup:
             allowed_classes={"ol": {"steps"}},
             attribute_filter=only_absolute,
             link_rel="noopener noreferrer",
-            clean_content_tags={"script", "style", "template", "iframe", "object", "svg"},
+            clean_content_tags=set(UNREAD),
         )
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import func, select
 
 from console.db import db
 from console.web import day
@@ -17,11 +16,13 @@ from knowledge.background import Background, background_for
 from knowledge.beside import beside
 from knowledge.candidates import Asked, Candidate, candidates
 from knowledge.embedding import Encoder, EncoderState, encoder
-from knowledge.held import Held, ReadPassage, now
+from knowledge.held import Found, Held, ReadPassage, now
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
-from knowledge.models import Article, ArticleLink, Audience
+from knowledge.keywords import stem
+from knowledge.likeness import Rarity
+from knowledge.models import Article, ArticleLink
 from knowledge.nearby import Vectors
 from knowledge.queries import in_order
 from knowledge.questions import plain, rarest
@@ -38,24 +39,6 @@ class Use(StrEnum):
     BOTH = "both"
     KEYWORD = "keyword"
     MEANING = "meaning"
-
-
-@dataclass(frozen=True)
-class Found:
-    """An article as a list shows it."""
-
-    id: int
-    slug: str
-    title: str
-    external_id: str
-    verified_at: datetime | None
-    verify_by: date | None
-    used: int  # in so many interactions
-    audience: Audience = Audience.AGENT
-    has_steps: bool = False  # a numbered list to be done one by one
-
-    def is_overdue(self, today: date) -> bool:
-        return self.verify_by is not None and self.verify_by < today
 
 
 @dataclass(frozen=True)
@@ -88,21 +71,7 @@ class Answer:
     warming: bool = False  # the model is being loaded: asking again in a moment finds more
 
 
-USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
 BULLET = re.compile(r"^\s*(?:[•*–-]|\d{1,2}[.)])\s+", re.MULTILINE)
-LISTS = "\n" + Article.body
-FOUND = select(
-    Article.id,
-    Article.slug,
-    Article.title,
-    Article.external_id,
-    Article.verified_at,
-    Article.verify_by,
-    USED,
-    Article.audience,
-    and_(LISTS.contains("\n1. "), LISTS.contains("\n2. ")),
-).where(Article.id.in_(bindparam("ids", expanding=True)))
-
 NOTICES = {
     EncoderState.IDLE: "Search by meaning is starting. Until then, results match words alone.",
     EncoderState.LOADING: "Search by meaning is starting. Until then, results match words alone.",
@@ -151,7 +120,7 @@ def search(
         sure = [(one, own) for place, (one, own) in enumerate(sure) if is_sure and (place == 0 or own >= FAINT)]
     return Answer(
         question,
-        worded(sure, asked, passages),
+        worded(sure, asked, passages, at_hand.held, background.rarity),
         confidence=verdict.confidence,
         is_sure=is_sure,
         best_article_id=found[0].article_id if found else None,
@@ -201,23 +170,27 @@ def loaded(found: Sequence[Candidate], held: Held) -> dict[int, ReadPassage]:
 
 
 def worded(
-    shown: Sequence[tuple[Candidate, float]], asked: Asked, passages: Mapping[int, ReadPassage]
+    shown: Sequence[tuple[Candidate, float]],
+    asked: Asked,
+    passages: Mapping[int, ReadPassage],
+    held: Held,
+    rarity: Rarity,
 ) -> tuple[Result, ...]:
-    """What is shown of each candidate, given with its confidence; one statement. What is gone by now is left out."""
-    if not shown:
-        return ()
-    rows = db.session.connection().execute(FOUND, {"ids": [one.article_id for one, _ in shown]})
-    articles = {row.id: Found(*row) for row in rows}
+    """What is shown of each candidate, given with its confidence; what is gone by now is left out."""
+    articles = held.articles([one.article_id for one, _ in shown])
     return tuple(
-        told(one, confidence, asked, passages[one.passage_ids[0]], articles[one.article_id])
+        told(one, confidence, asked, passages[one.passage_ids[0]], articles[one.article_id], rarity)
         for one, confidence in shown
         if one.article_id in articles
     )
 
 
-def told(candidate: Candidate, confidence: float, asked: Asked, passage: ReadPassage, article: Found) -> Result:
+def told(
+    candidate: Candidate, confidence: float, asked: Asked, passage: ReadPassage, article: Found, rarity: Rarity
+) -> Result:
     text = passage.text
     common = passage.words_in_common(asked.words, asked.beginning)
+    common.sort(key=lambda word: -rarity.of(stem(word)))
     picked = None
     if asked.vector is not None and passage.id in candidate.sentences:
         picked = pick_by_meaning(text, candidate.sentences[passage.id] @ asked.vector)
@@ -232,12 +205,12 @@ def told(candidate: Candidate, confidence: float, asked: Asked, passage: ReadPas
 
 
 def reasons(candidate: Candidate, article: Found, common: Sequence[str]) -> list[str]:
-    """Why this is shown, the strongest first."""
+    """Why this is shown, the strongest first. `common`: words of the question that it holds, the rarest first."""
     said = []
     if candidate.cosine >= MEANS_THE_SAME or (candidate.cosine and not common):
         said.append("Similar meaning")
     if common:
-        said.append(", ".join(f"“{word}”" for word in sorted(common, key=len, reverse=True)[:3]))
+        said.append(", ".join(f"“{word}”" for word in common[:3]))
     if article.used:
         said.append(f"used in {article.used:,} interaction{'s' if article.used > 1 else ''}")
     if article.verified_at:

@@ -120,7 +120,10 @@ def device() -> ResponseReturnValue:
 @bp.post("/waiting")
 @requires(Permission.WRITE_NOTE)
 def send() -> ResponseReturnValue:
-    """One note that waited on a device for a connection. 201, or 422 with what is wrong in sentences."""
+    """One note that waited on a device for a connection, with its files. 201, or 422 with what is wrong in sentences.
+
+    Files that could not be kept are told on the next page.
+    """
     customer = db.session.get(Customer, id_in(request.form, "customer_id") or LARGEST_ID)
     if customer is None:
         return {"problems": ["This customer is no longer here. Say again whom the note is about."]}, 422

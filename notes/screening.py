@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from console.card_numbers import REFUSAL
-from console.card_numbers import holds_card_number as holds_card_number
+from console.card_numbers import REFUSAL, holds_card_number
 
 LONGEST_NOTE = 10_000  # characters
 LONGEST_PROMISE = 300

@@ -21,18 +21,18 @@ SETTINGS = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "max_connections": "200",
-    "shared_buffers": "256MB",
     "timezone": "UTC",
 }
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "1GB"}
 
 
 class Postgres:
     """A server in a folder of its own, reached on a loopback port with trust authentication."""
 
-    def __init__(self, folder: Path, durable: bool = False) -> None:
+    def __init__(self, folder: Path, durable: bool = False, buffers: str = "256MB") -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.settings = {"shared_buffers": "1GB", "max_connections": "200", "timezone": "UTC"} if durable else SETTINGS
+        self.settings = SETTINGS | {"shared_buffers": buffers} | (DURABLE if durable else {})
 
     def start(self) -> int:
         """Make the cluster and start it; returns the port. Raises CalledProcessError with the log printed."""
@@ -113,11 +113,19 @@ def create_database(port: int, name: str, template: str = "template1") -> str:
     return url(port, name)
 
 
+def quarter_of_memory() -> str:
+    """What PostgreSQL's own documentation advises for shared_buffers on a server of its own."""
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 4 // 2**20}MB"
+
+
 @contextmanager
-def throw_away(durable: bool = False) -> Iterator[int]:
-    """A server for the length of a block; yields its port. `durable` keeps fsync on, as in production."""
+def throw_away(durable: bool = False, buffers: str = "256MB") -> Iterator[int]:
+    """A server for the length of a block; yields its port. `durable` keeps fsync on, as in production.
+
+    `buffers`: its shared_buffers; where `durable`, 1 GB.
+    """
     folder = Path(tempfile.mkdtemp(prefix="plusone-pg-"))
-    server = Postgres(folder, durable)
+    server = Postgres(folder, durable, buffers)
     try:
         yield server.start()
     finally:

@@ -8,6 +8,8 @@ from typing import Annotated
 from flask import current_app, url_for
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, field_validator, model_validator
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from console.api.interactions import not_found
 from console.api.operations import Answer, Caller, operation
@@ -23,6 +25,7 @@ from console.customers.profile import show_all_contacts
 from console.customers.queries import boundaries_for, customer_with_contacts, preferences_for
 from console.customers.recognising import Clues, customer_called, recognise
 from console.db import db
+from console.errors import Stale
 
 READ, WRITE = Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE
 MOST_CONTACTS = 20
@@ -221,6 +224,15 @@ def upsert_customer(caller: Caller, body: CustomerSent) -> Answer:
     A new customer who shares an e-mail or a phone with somebody is refused with 409 and the `candidates`: send the
     right one's `id` to make them the same person.
     """
+    try:
+        with db.session.begin_nested():
+            return upserted(caller, body)
+    except IntegrityError:  # the same one was sent twice at once, and is here by now
+        return upserted(caller, body)
+
+
+def upserted(caller: Caller, body: CustomerSent) -> Answer:
+    hold(body)
     known = customer_called(body.source, body.external_id)
     if known is None and body.id is not None:
         known = customer_with_contacts(body.id)
@@ -236,8 +248,21 @@ def upsert_customer(caller: Caller, body: CustomerSent) -> Answer:
         row = added(caller, body, details)
         return Answer(CustomerTold.of(row), 201, url_for("api.read_customer", customer_id=row.id))
     seen = body.seen_updated_at or known.updated_at
-    row = change_customer(known, details, seen=seen, actor_id=caller.id, now=caller.now)
-    return Answer(CustomerTold.of(row))
+    try:
+        return Answer(CustomerTold.of(change_customer(known, details, seen=seen, actor_id=caller.id, now=caller.now)))
+    except Stale:
+        detail = "Somebody else changed this customer meanwhile; nothing was saved. Read it again, then send yours."
+        raise Refusal(409, "changed-meanwhile", detail) from None
+
+
+def hold(body: CustomerSent) -> None:
+    """Let nobody else write to the customer until the commit: what is sent at once is done one after the other."""
+    called = select(ExternalId.customer_id).where(
+        ExternalId.source == body.source, ExternalId.external_id == body.external_id
+    )
+    which = Customer.id == body.id if body.id is not None else Customer.id.in_(called)
+    same = update(Customer).where(which).values(updated_at=Customer.updated_at)
+    db.session.execute(same.execution_options(synchronize_session=False))
 
 
 def added(caller: Caller, body: CustomerSent, details: Details) -> Customer:

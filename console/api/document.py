@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+import console.api.agents
 import console.api.customers
 import console.api.embed
 import console.api.events
@@ -30,6 +31,7 @@ VERSION = "1.0.0"
 TAGS = {
     "interactions": "Calls and chats that come in, and what is said in them.",
     "utterances": "What is said.",
+    "agents": "Who talks with customers.",
     "customers": "Who is on the line.",
     "events": "What happened.",
     "notes": "What somebody wrote down about a customer.",
@@ -80,8 +82,9 @@ saved nothing.
 Every POST takes an `{HEADER}`: the same key with the same request gets the same answer for a day, marked
 `Idempotent-Replayed: true`, and does nothing twice.
 
-Lists are paged by `cursor` and `limit`. Too many requests a minute get a 429 with `Retry-After`. A 503 has saved
-nothing either, and may be sent again."""
+Lists are paged by `cursor` and `limit`. Too many requests a minute get a 429 with `Retry-After`; `RateLimit-Remaining`
+says before how many are left, until `RateLimit-Reset` seconds from now. A 503 has saved nothing either, and may be sent
+again."""
 
 
 def is_sent(model: type[BaseModel]) -> bool:

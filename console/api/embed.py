@@ -43,6 +43,7 @@ class EmbedTokenTold(Told):
     {201: EmbedTokenTold},
     body=EmbedTokenSent,
     problems=(404,),
+    keeps_answer=False,
     example={"origin": "https://desk.example", "agent_id": 3},
 )
 def make_embed_token(caller: Caller, body: EmbedTokenSent) -> Answer:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from flask import url_for
 from pydantic import Field
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from console.api.cursors import cursor, place_in
@@ -17,8 +18,9 @@ from console.api.scopes import Scope
 from console.auth.models import Team, User
 from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer, Order
-from console.customers.recognising import Clues, Recognised, recognise, start_customer
+from console.customers.recognising import Clues, Recognised, recognise, start_customer, wait_for_others
 from console.db import db
+from console.errors import Stale
 from console.interactions import listing
 from console.interactions.handling import (
     Origin,
@@ -29,6 +31,7 @@ from console.interactions.handling import (
     open_interaction,
     opened_as,
     take,
+    what_happened,
     wrap_up,
 )
 from console.interactions.models import REPLAY, Channel, Interaction, InteractionState, WrapUpCode
@@ -157,11 +160,20 @@ def create_interaction(caller: Caller, body: NewInteraction) -> Answer:
     if body.agent_id is not None:
         somebody_who_talks(body.agent_id)
     # A race for the same call starts a customer for nothing: take that back.
+    try:
+        row, is_new = attempted(caller, body, origin)
+    except IntegrityError:  # another call of the same new customer was faster: they are here by now
+        row, is_new = attempted(caller, body, origin)
+    return Answer(told(row.id), 201 if is_new else 200, address(row.id))
+
+
+def attempted(caller: Caller, body: NewInteraction, origin: Origin | None) -> tuple[Interaction, bool]:
+    """The same as `opened`; nothing stays of what was there already."""
     with db.session.begin_nested() as attempt:
         row, is_new = opened(caller, body, origin)
         if not is_new:
             attempt.rollback()
-    return Answer(told(row.id), 201 if is_new else 200, address(row.id))
+    return row, is_new
 
 
 def opened(caller: Caller, body: NewInteraction, origin: Origin | None) -> tuple[Interaction, bool]:
@@ -185,6 +197,9 @@ def customer_for(caller: Caller, body: NewInteraction) -> tuple[Customer, bool]:
         return found, False
     clues = body.customer.clues()
     recognised = recognise(clues)
+    if not recognised.customers:
+        wait_for_others(clues)  # two calls of one number at once are one customer
+        recognised = recognise(clues)
     if recognised.only:
         return recognised.only, recognised.is_guess
     if recognised.customers:
@@ -274,6 +289,8 @@ def assign_interaction(caller: Caller, interaction_id: int, body: Assignment) ->
     if body.agent_id is not None:
         somebody_who_talks(body.agent_id)
     existing_team(body.team_id)
+    if row.state in (InteractionState.WRAP_UP, InteractionState.CLOSED):
+        raise Stale(what_happened(interaction_id))
     if row.state is InteractionState.WAITING and body.agent_id is not None:
         take(row, body.agent_id, now=caller.now)
     elif body.agent_id is None or row.agent_id != body.agent_id:

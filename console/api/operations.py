@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from functools import partial, wraps
 from time import time
 from typing import Any, NoReturn
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app, g, request
 from flask_limiter.util import get_remote_address
 from limits import parse
 from pydantic import BaseModel
@@ -78,6 +79,7 @@ class Operation:
     largest: int = SMALL
     commits_itself: bool = False  # so that no claim may be held meanwhile: the ledger, and what only reads
     needs_key: bool = False
+    keeps_answer: bool = True  # not what holds a secret: a retry gets another
     example: Mapping[str, Any] = field(default_factory=dict)  # of a body
 
     @property
@@ -123,13 +125,14 @@ def handled(one: Operation, path: Mapping[str, int]) -> Response:
     asked: dict[str, BaseModel] = {}
     if one.query:
         asked["query"] = query_sent(one.query)
-    # By hand: Flask-Security may have looked for a token in the body before, and then it is read already.
-    if len(request.get_data(cache=True)) > one.largest:
+    # By hand: Flask-Security may have looked for a token in the body before, and then it is read already. What names no
+    # length is cut off at the most there is, so that as much as that is too much.
+    if len(request.get_data(cache=True)) >= one.largest:
         abort(413)
     if one.body:
         asked["body"] = body_sent(one.body)
     act = partial(one.view, caller, **path, **asked)
-    if not one.is_repeatable or caller.key is None:
+    if caller.key is None or not one.keeps_answer:
         answer = act()
         db.session.commit()
         return told(answer.body.model_dump(mode="json"), answer.status, answer.location)
@@ -209,10 +212,19 @@ def count_request(who: str) -> None:
     if not limiter.enabled:
         return
     limit = parse(f"{current_app.config['API_REQUESTS']}/minute")
-    if not limiter.limiter.hit(limit, "api", who):
-        reset, _ = limiter.limiter.get_window_stats(limit, "api", who)
-        wait = {"Retry-After": str(max(int(reset - time()) + 1, 1))}
+    is_within = limiter.limiter.hit(limit, "api", who)
+    reset, left = limiter.limiter.get_window_stats(limit, "api", who)
+    seconds = str(max(int(reset - time()) + 1, 1))
+    g.speed = {"RateLimit-Limit": str(limit.amount), "RateLimit-Remaining": str(left), "RateLimit-Reset": seconds}
+    if not is_within:
+        wait = {"Retry-After": seconds}
         raise Refusal(429, "", f"At most {limit.amount:,} requests a minute. Nothing was done.", headers=wait)
+
+
+@bp.after_request
+def tell_speed(response: Response) -> Response:
+    response.headers.update(g.get("speed", {}))
+    return response
 
 
 def query_sent(model: type[BaseModel]) -> BaseModel:
@@ -241,17 +253,23 @@ def refuse_repeated_names(data: bytes) -> None:
         raise Refusal(400, "malformed", "The body is not UTF-8.") from None
     except RecursionError:
         raise Refusal(400, "malformed", "The body is nested too deeply.") from None
-    except ValueError as fault:
+    except json.JSONDecodeError as fault:
         raise Refusal(400, "malformed", f"The body is not JSON: {fault}.") from None
+    except ValueError:
+        raise Refusal(400, "malformed", "The body is not JSON that can be read: a number is too long.") from None
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refusal(400, "malformed", f"The body names “{twice[:80]}” twice.")
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise Refusal(400, "malformed", f"The body names “{printable(twice[:80])}” twice.")
     return found
+
+
+def printable(text: str) -> str:
+    """Half a surrogate pair, which JSON can name, can be sent to nobody."""
+    return text.encode("utf-8", "replace").decode()
 
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -70,7 +70,7 @@ def told(error: Exception) -> Response:
 
 
 def as_refusal(error: Exception) -> Refusal:
-    text = str(error)
+    text = str(error).replace("Reload the page", "Read it again")  # another system has none
     match error:
         case Refusal():
             return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from annotated_types import GroupedMetadata
@@ -42,8 +43,16 @@ def text(most: int, least: int = 0) -> Words:
     return Words(SOMETHING_READABLE if least else READABLE, most, least)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Raises ValueError for the first and last hours of the calendar, which have no such time everywhere."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("That is no time that can be kept") from None
+
+
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 ExternalIdText = Annotated[str, line(120, 1)]
 SourceText = Annotated[str, line(40, 1)]
 

@@ -35,9 +35,9 @@ LABELS = {
     Scope.CUSTOMERS_READ: "Look customers up",
     Scope.CUSTOMERS_WRITE: "Add customers and change their details",
     Scope.EVENTS_READ: "Follow what happens, of one customer and of all",
-    Scope.NOTES_READ: "Read notes",
-    Scope.NOTES_WRITE: "Write notes",
-    Scope.KNOWLEDGE_SEARCH: "Ask the knowledge base",
+    Scope.NOTES_READ: "Read notes and promises",
+    Scope.NOTES_WRITE: "Write notes and promises",
+    Scope.KNOWLEDGE_SEARCH: "Ask the knowledge base, also in a frame of another page",
     Scope.GESTURES_READ: "See which gestures suit, and what became of an offer",
     Scope.GESTURES_WRITE: "Offer, grant and decline gestures, within the user's own limits",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from console.api.cursors import cursor, place_in
+from console.api.cursors import cursor, no_cursor, place_in
 from console.api.interactions import READ, WRITE, found
 from console.api.operations import LARGE, Answer, Caller, operation
 from console.api.refusing import Refusal
@@ -12,10 +12,10 @@ from console.api.schemas import ExternalIdText, Moment, Page, Paged, Sent, Told
 from console.db import db
 from console.interactions import listing
 from console.interactions.models import Speaker, Utterance
-from console.interactions.turns import Outcome, Said, Turn, take_in
+from console.interactions.turns import LATEST, Outcome, Said, Turn, take_in
+from console.interactions.whispers import readable_by
 
 MOST = 500
-LARGEST_REVISION = 2**31 - 1
 
 
 class NewTurn(Sent):
@@ -23,7 +23,7 @@ class NewTurn(Sent):
     text: str = Field(description="Plain text, at most 20,000 characters. Control characters are left out.")
     said_at: Moment | None = Field(None, description="Left out: now. It orders the turns, however late they arrive.")
     external_id: ExternalIdText | None = Field(None, description="Your name for it, so that it may be sent again.")
-    revision: int = Field(0, ge=0, le=LARGEST_REVISION, description="A later one of the same external_id corrects it.")
+    revision: int = Field(0, ge=0, le=LATEST, description="A later one of the same external_id corrects it.")
     is_whisper: bool = Field(False, description="For colleagues; the customer never hears or reads it.")
 
 
@@ -66,7 +66,7 @@ class UtterancePage(Page):
 
 
 class UtterancesAsked(Paged):
-    whispers: bool = Field(False, description="With what is for colleagues alone. Never show that to the customer.")
+    whispers: bool = Field(False, description="With what was whispered to the token's user. Never for the customer.")
 
 
 @operation(
@@ -119,10 +119,13 @@ def result(said: Said, turn: Turn) -> TurnResult:
 )
 def list_utterances(caller: Caller, interaction_id: int, query: UtterancesAsked) -> Answer:
     """What was said, in the order spoken."""
-    found(interaction_id)
+    talk = found(interaction_id)
     place = place_in("utterances", query.cursor, 2)
+    if place and abs(place[0]) > LATEST:  # no position, which is shorter than an id
+        raise no_cursor()
     after = (place[0], place[1]) if place else None
-    rows = db.session.scalars(listing.said_in(interaction_id, after, query.limit + 1, whispers=query.whispers)).all()
+    which = readable_by(talk, caller.user) if query.whispers else Utterance.is_whisper.is_(False)
+    rows = db.session.scalars(listing.said_in(interaction_id, after, query.limit + 1, which)).all()
     page = rows[: query.limit]
     more = cursor("utterances", page[-1].position, page[-1].id) if len(rows) > query.limit else None
     return Answer(UtterancePage(items=[UtteranceTold.of(row) for row in page], next_cursor=more))

@@ -72,7 +72,7 @@ def help_for() -> ResponseReturnValue:
     elif interaction:
         now = live_help.help_for(interaction, seen_by.user.id, None)
     ids = [result.article.id for result in now.results]
-    write_down(now.answer, ids, seen_by, interaction, asked=bool(text))
+    write_down(now.answer, [] if now.is_from_before else ids, seen_by, interaction, asked=bool(text))
     body = render_template(
         "embed/_help.html",
         help=now,

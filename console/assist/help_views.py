@@ -38,12 +38,13 @@ def live_help_pane(interaction_id: int) -> ResponseReturnValue:
     place = Place(interaction.id, interaction.customer_id)
     ids = [result.article.id for result in now.results]
     is_asked = is_mine(interaction) and not anyway
+    asked = written_down(now.answer, [] if now.is_from_before else ids, AskedIn.TALK, place) if is_asked else None
     return render_page_or_partial(
         "assist/help.html",
         "assist/_help.html",
         help=now,
         interaction=interaction,
-        asked=written_down(now.answer, ids, AskedIn.TALK, place) if is_asked else WrittenQuestion(),
+        asked=WrittenQuestion() if asked is None or now.is_from_before else asked,
         used=used_in(interaction.id, [*ids, *(row.id for row in now.pinned)]),
         pins=pinned(current_user.id) if ids else set(),
         place=place,
@@ -73,11 +74,11 @@ def mark_help(interaction_id: int, article_id: int) -> ResponseReturnValue:
         abort(400)
     handled = None if how == "none" else Handled(how)
     act = {"user_id": current_user.id, "now": utc_now()}
-    occasion = feedback.own(occasion_of(request.form), current_user.id)
     if handled is Handled.DISMISSED:
-        feedback.dismiss(article, occasion, **act)
-    elif handled is None and article.id in feedback.dismissed_in(interaction.id, current_user.id):
-        feedback.fits_after_all(article, occasion, **act)
+        feedback.dismiss(article, feedback.own(occasion_of(request.form), current_user.id), **act)
+    elif handled is None:
+        for occasion in feedback.dismissed_on(article.id, interaction.id, current_user.id):
+            feedback.fits_after_all(article, occasion, **act)
     live_help.mark(interaction, article, handled, reason if handled is Handled.DISMISSED else "", **act)
     db.session.commit()
     return changed(interaction, SAID[how], article.title)

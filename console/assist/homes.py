@@ -16,6 +16,7 @@ from console.auth.models import User
 from console.customers.models import Complaint, ComplaintState, Customer
 from console.db import db
 from console.empowerment.kinds import Occasion
+from console.gestures import reviews
 from console.gestures.models import EntryState, LedgerEntry
 from console.interactions.models import Interaction, InteractionState
 from console.money import Money
@@ -77,6 +78,8 @@ class Figures:
     cost: Money
     declined: int
     after_call: timedelta | None  # the median of this week's after-call work, of everybody together; none if too few
+    to_judge: int  # gestures and patterns that nobody has judged yet
+    is_look_due: bool  # nobody has looked for a day, so there may be more
 
     @property
     def tallest(self) -> int:
@@ -117,6 +120,8 @@ def figures(user: User, now: datetime) -> Figures:
         cost=Money(sum(row.cost_minor for row in given), currency),
         declined=sum(row.state is EntryState.DECLINED for row in rows),
         after_call=after_call_work(now - timedelta(days=7)),
+        to_judge=reviews.waiting(),
+        is_look_due=reviews.is_due(now),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, current_app
 from sqlalchemy import or_, select
 
+from console.assist.small_talk import says_nothing
 from console.background import in_thread
 from console.db import db, utc_now
 from console.interactions import asked_before, hearing
@@ -117,7 +118,7 @@ class Listener:
         return self._coder[1] if self._coder and self._coder[0] == model.name else None
 
     def learn_codes(self, model: Encoder) -> None:
-        """Once in a process, a second of work: after the first words of a talk."""
+        """Once in a process, a second of work."""
         if self.coder(model) is None:
             self._coder = model.name, Coder(model.encode_briefly)
 
@@ -129,6 +130,15 @@ def register(app: Flask) -> None:
 def listener() -> Listener:
     found: Listener = current_app.extensions["listening"]
     return found
+
+
+def be_ready() -> None:
+    """Learn what talks are listened to with, and which codes they end with, before the first of them: any worker may be
+    asked to wrap up a talk that another one has heard."""
+    model = encoder()
+    if model.wait(LOADS_WITHIN):
+        listener().ear(model)
+        listener().learn_codes(model)
 
 
 def said(interaction_id: int, ids: set[int]) -> None:
@@ -163,13 +173,14 @@ def listen(interaction_id: int, ids: Iterable[int], who: Listener) -> None:
         hearing.write_down(interaction_id, [turn.id for turn in wanted], found, utc_now())
         db.session.commit()
     db.session.rollback()
-    who.learn_codes(model)  # so that it is there at the wrap-up
+    who.learn_codes(model)  # where nobody was made ready: so that it is there at the wrap-up
 
 
 def asked_by(turns: Sequence[Utterance]) -> str:
-    """What a talk asks just now."""
+    """What a talk asks just now. Turns that say nothing are passed over, unless the customer has said nothing else."""
     spoken = [turn for turn in turns[-RECENT:] if not turn.is_whisper and turn.speaker is not Speaker.SYSTEM]
-    return question_of(Line(turn.speaker is Speaker.CUSTOMER, turn.text) for turn in spoken)
+    lines = [Line(turn.speaker is Speaker.CUSTOMER, turn.text) for turn in spoken]
+    return question_of(one for one in lines if not (one.by_customer and says_nothing(one.text))) or question_of(lines)
 
 
 def is_theirs(turn: Utterance) -> bool:

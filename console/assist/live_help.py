@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from console.assist.listening import asked_by
+from console.assist.listening import asked_by, is_theirs
 from console.db import db
 from console.events import Topic, record_event
 from console.feed import tell
@@ -28,6 +28,7 @@ from notes.models import Note
 IN_PANE = 3
 MOST_PINNED = 3
 MOST_GONE = 8
+LOOKS_BACK = 2  # after so many times that the customer spoke and nothing fitted, nothing is shown
 RECENT_TURNS = 8  # a hint "told us" is shown while its turn is among them
 REASONS = {
     "other": "It is about something else",
@@ -68,8 +69,9 @@ class Help:
 
     question: str = ""
     last: int = 0  # the latest turn that it knows of
-    answer: Answer | None = None
+    answer: Answer | None = None  # to the question
     results: list[Result] = field(default_factory=list)
+    is_from_before: bool = False  # nothing fits the last words; the results fit what was said just before them
     pinned: list[Article] = field(default_factory=list)  # those of them that are not among the results
     held: set[int] = field(default_factory=set)  # ids of what is pinned to this talk
     gone: list[Article] = field(default_factory=list)  # what was taken away in this talk, to be brought back
@@ -87,13 +89,16 @@ def help_for(interaction: Interaction, user_id: int, shown: Sequence[int] | None
     gone = dismissed_in(interaction.id, user_id) | {id for id, mark in marks.items() if mark is Handled.DISMISSED}
     if found.question:
         limit = IN_PANE + len(pinned) + min(len(gone), IN_PANE)
-        found.answer = search(found.question, limit=limit, anyway=anyway)
-        rows = {result.article.id: result for result in found.answer.results if result.article.id not in gone}
+        found.answer = fits = search(found.question, limit=limit, anyway=anyway)
+        if not fits.results:
+            fits = asked_before_it(turns, found.question, limit) or fits
+        rows = {result.article.id: result for result in fits.results if result.article.id not in gone}
         suggested = [id for id in rows if id not in pinned][:IN_PANE]
         order = [id for id in pinned if id in rows] + arranged(
             suggested, [id for id in shown or () if id not in pinned]
         )
         found.results = [rows[id] for id in order]
+        found.is_from_before = fits is not found.answer and bool(rows)
     found.held = set(pinned)
     found.gone = in_order(sorted(gone)[:MOST_GONE])
     found.pinned = in_order([id for id in pinned if id not in {one.article.id for one in found.results}])
@@ -101,6 +106,26 @@ def help_for(interaction: Interaction, user_id: int, shown: Sequence[int] | None
         found.fresh = {result.article.id for result in found.results} - set(shown)
     listen_in(found, interaction, turns)
     return found
+
+
+def asked_before_it(turns: Sequence[Utterance], question: str, limit: int) -> Answer | None:
+    """What still fits a talk whose last words, up to LOOKS_BACK times the customer spoke, fit nothing."""
+    for _ in range(LOOKS_BACK):
+        turns = before_last_words(turns)
+        if (earlier := asked_by(turns)) and earlier != question and (answer := search(earlier, limit=limit)).results:
+            return answer
+    return None
+
+
+def before_last_words(turns: Sequence[Utterance]) -> Sequence[Utterance]:
+    """The turns before those in which the customer spoke last, one after the other."""
+    theirs = [is_theirs(turn) for turn in turns]
+    place = len(turns)
+    while place and not theirs[place - 1]:
+        place -= 1
+    while place and theirs[place - 1]:
+        place -= 1
+    return turns[:place]
 
 
 def arranged(found: Sequence[T], shown: Sequence[T]) -> list[T]:

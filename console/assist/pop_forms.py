@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, NoneOf
@@ -31,6 +34,23 @@ class PopForm(FlaskForm):
     )
     external_id = StringField("Call", [Length(max=120)], filters=[line])
     source = StringField("System", [Length(max=40), NoneOf([REPLAY], "This name is kept for replays")], filters=[line])
+
+    @classmethod
+    def of_address(cls, args: MultiDict[str, str]) -> tuple[Self, str]:
+        """The form as an address fills it in, and what of that is left out because nothing can be done with it.
+
+        Whoever builds the address is a program: a + that it did not encode has arrived as a space.
+        """
+        phone = args.get("phone", "")
+        if phone[:1] == " " and phone[1:2] in set("123456789"):
+            args = MultiDict(args)
+            args["phone"] = f"+{phone[1:]}"
+        form = cls(args, meta={"csrf": False})
+        form.validate()
+        left_out = [field for field in form if field.errors]
+        for field in left_out:
+            field.data, field.errors = field.default or "", ()
+        return form, " · ".join(f"{field.label.text} left out" for field in left_out)
 
     def origin(self) -> Origin | None:
         return Origin(self.external_id.data, self.source.data) if self.external_id.data else None

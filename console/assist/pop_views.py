@@ -20,14 +20,22 @@ from console.assist.pop_forms import PopForm
 from console.auth.permissions import Permission, allowed, requires
 from console.customers.models import Customer, Order
 from console.customers.queries import hits_with_customers
-from console.customers.recognising import BadClue, Clues, Recognised, loaded, recognise, start_customer
+from console.customers.recognising import (
+    BadClue,
+    Clues,
+    Recognised,
+    loaded,
+    recognise,
+    start_customer,
+    wait_for_others,
+)
 from console.customers.searching import find
 from console.db import db, utc_now
 from console.errors import DomainError
 from console.interactions.blueprint import own
 from console.interactions.handling import confirm_customer as confirm
 from console.interactions.handling import move_to_customer, open_interaction, opened_as
-from console.interactions.models import Channel, Interaction
+from console.interactions.models import Channel, Interaction, InteractionState
 from console.web import LARGEST_ID, id_in, render_page_or_partial, stripped
 
 KNOWN = ("phone", "email", "order", "customer", "name")
@@ -45,11 +53,10 @@ class Found:
 @bp.get("/pop")
 @requires(Permission.SEE_CUSTOMER)
 def pop() -> ResponseReturnValue:
-    form = PopForm(request.args, meta={"csrf": False})
-    form.validate()
+    form, left_out = PopForm.of_address(request.args)
     if (origin := form.origin()) and (known := opened_as(origin)):
-        return redirect(url_for(".workspace", customer_id=known.customer_id, interaction=known.id))
-    looked = look(form)
+        return to_talk(known, 302)
+    looked = look(form, left_out)
     if not allowed(current_user, Permission.HANDLE_INTERACTION):
         return see_customer(looked)
     return show_pop(form, looked)
@@ -69,6 +76,9 @@ def ring() -> ResponseReturnValue:
     elif "new" in request.form:
         if not allowed(current_user, Permission.EDIT_CUSTOMER):
             abort(403)
+        wait_for_others(looked.clues)
+        if request.form["new"] != "anyway" and (by_now := recognise(looked.clues)).customers:
+            return show_pop(form, replace(looked, recognised=by_now), 409)
         try:
             customer, is_guess = start_customer(looked.clues, actor_id=current_user.id, now=utc_now()), False
         except DomainError as problem:
@@ -85,19 +95,26 @@ def ring() -> ResponseReturnValue:
         order_id=order_of(customer.id, looked.clues.order),
     )
     db.session.commit()
-    return redirect(url_for(".workspace", customer_id=interaction.customer_id, interaction=interaction.id), code=303)
+    return to_talk(interaction, 303)
 
 
-def look(form: PopForm) -> Found:
+def to_talk(interaction: Interaction, code: int) -> ResponseReturnValue:
+    if interaction.state is InteractionState.CLOSED:
+        flash("That talk was wrapped up before. Start a new one to go on.", "warn")
+    here = url_for(".workspace", customer_id=interaction.customer_id, interaction=interaction.id)
+    return redirect(here, code=code)
+
+
+def look(form: PopForm, unread: str = "") -> Found:
     """Whoever the clues point at; a clue that cannot be read, such as a withheld number, is left out."""
-    clues, unread = form.clues(), ""
+    clues = form.clues()
     if customer := customer_called(form.customer.data):
-        return Found(Recognised([customer], is_guess=False), clues)
+        return Found(Recognised([customer], is_guess=False), clues, unread)
     for _ in range(3):
         try:
             return Found(recognise(clues), clues.parsed(), unread)
         except BadClue as bad:
-            unread, clues = str(bad), replace(clues, **{bad.field: ""})
+            unread, clues = " · ".join(filter(None, (unread, str(bad)))), replace(clues, **{bad.field: ""})
     return Found(Recognised([], is_guess=False), Clues(name=clues.name), unread)
 
 
@@ -142,6 +159,7 @@ def show_pop(form: PopForm, looked: Found, status: int = 200) -> ResponseReturnV
         clues=looked.clues,
         unread=looked.unread,
         by_itself=by_itself,
+        is_late=status == 409,  # somebody else has started them meanwhile
     )
 
 

@@ -31,8 +31,9 @@ from console.interactions.follow_ups import due_for
 from console.interactions.forms import OpenForm, UtteranceForm
 from console.interactions.models import Channel, Interaction
 from console.interactions.queues import going_on_with, live_of, unread, waiting_for
-from console.interactions.turns import last_turns
+from console.interactions.turns import PAGE, last_turns
 from console.interactions.views import seen_by_its_agent
+from console.interactions.whispers import readable_by
 from console.web import id_argument, render_page_or_partial, today
 from knowledge.gap_queries import assigned_to
 from knowledge.listing import to_check
@@ -82,7 +83,7 @@ def workspace(customer_id: int) -> ResponseReturnValue:
     interaction = talk_with(customer_id, live)
     if interaction:
         seen_by_its_agent(interaction)
-    turns = last_turns(interaction.id) if interaction else []
+    turns = last_turns(interaction.id, PAGE, readable_by(interaction, current_user)) if interaction else []
     return render_template(
         "assist/workspace.html",
         customer=customer,
@@ -120,7 +121,7 @@ def talk_with(customer_id: int, live: list[Interaction]) -> Interaction | None:
     mine = [one for one in live if one.customer_id == customer_id]
     if mine:
         return next((one for one in mine if one.id == asked), mine[-1])
-    return going_on_with(customer_id)
+    return going_on_with(customer_id, asked)
 
 
 @bp.get("/customers/<int:customer_id>/broken-promises")

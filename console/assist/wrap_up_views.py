@@ -16,6 +16,7 @@ from sqlalchemy import select
 from console.assist.blueprint import bp
 from console.assist.listening import listener, said
 from console.auth.permissions import Permission, allowed, requires
+from console.card_numbers import holds_card_number
 from console.customers.models import Boundary, BoundaryKind, Preference, Provenance
 from console.customers.profile import add_boundary, add_preference
 from console.db import db, utc_now
@@ -35,7 +36,7 @@ from notes.findings import proposing
 from notes.findings.models import FindingKind
 from notes.findings.recognising import boundary_meant
 from notes.promises.promising import make_promise
-from notes.screening import fault_in_promise, holds_card_number
+from notes.screening import fault_in_promise
 
 REFUSED_FROM = 0.0  # what people say scores a little lower than what is noted about them, see bench/RESULTS.md
 MOST_ARTICLES, MOST_USES = 20, 1_000  # from which a code is guessed
@@ -76,7 +77,8 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         for one in turns
         if not one.is_whisper and one.speaker is not Speaker.SYSTEM
     ]
-    draft = wrapping.drafted(spoken, embed(), keep=may_be_quoted)
+    read = embed()
+    draft = wrapping.drafted(spoken, read, keep=may_be_quoted)
     if request.method == "GET":
         for part in ("reason", "resolution", "result"):
             form[part].data = " ".join(one.text for one in getattr(draft, part))
@@ -85,10 +87,11 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         interaction=interaction,
         form=form,
         draft=draft,
+        reads_meaning=read is not None,
         likely=likely_code(interaction, [one for one in spoken if may_be_quoted(one.text)]),
         proposals=[
             (one, *(boundary_meant(one.sentence.text) if one.kind == "boundary" else ("other", None)))
-            for one in wrapping.proposed(spoken, embed(), today(), keep=may_be_quoted, refuses=refuses())
+            for one in wrapping.proposed(spoken, read, today(), keep=may_be_quoted, refuses=refuses())
         ],
         turns=turns,
         mine=is_mine(interaction),

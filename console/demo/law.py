@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 
 from console.auth.models import User
 from console.db import db
@@ -14,6 +14,7 @@ from console.demo.reading import table
 from console.empowerment import replaying
 from console.empowerment.fields import ASKABLE
 from console.empowerment.models import EmpowermentPolicy, PolicyVersion, Stage
+from console.empowerment.policies import live_policies
 from console.empowerment.policy import Approval, Body, Choice, Kind, Limit, Measure, Scope, Who, body_hash, body_json
 from console.empowerment.rules import EVERYBODY, read_rule
 from console.empowerment.simulation import Settings
@@ -34,15 +35,16 @@ def policies(people: dict[str, User], days: Days) -> None:
 
 
 def try_out(now: datetime) -> None:
-    """Replay the last 90 days under the shop's draft, so that there is a result to look at. Commits."""
-    draft = db.session.scalars(
+    """Replay the last 90 days under the shop's draft and under each policy in force, so that there are results to look
+    at. Commits."""
+    in_force = [one.version_id for one in live_policies(now)]
+    for version in db.session.scalars(
         select(PolicyVersion)
         .join(PolicyVersion.policy)
-        .where(EmpowermentPolicy.is_demo, PolicyVersion.stage == Stage.DRAFT)
-        .order_by(PolicyVersion.id)
-    ).first()
-    if draft is not None:
-        run = replaying.begin(draft, Settings(), 90, actor_id=draft.created_by_id, now=now)
+        .where(EmpowermentPolicy.is_demo, or_(PolicyVersion.stage == Stage.DRAFT, PolicyVersion.id.in_(in_force)))
+        .order_by(PolicyVersion.stage != Stage.DRAFT, PolicyVersion.id)
+    ).all():
+        run = replaying.begin(version, Settings(), 90, actor_id=version.created_by_id, now=now)
         db.session.commit()
         replaying.perform(run.id)
 

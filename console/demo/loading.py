@@ -30,6 +30,7 @@ from console.demo.reading import articles
 from console.demo.segments import segments
 from console.demo.talks import Staff, Talk, Vow, begin, end, link
 from console.errors import DomainError
+from console.gestures import reviews
 from console.gestures.next_evaluating import evaluate, keep
 from console.web import zone
 from knowledge.embedding import EncoderState, embed_missing, encoder, passages_left
@@ -142,7 +143,7 @@ def conversations(
     characters = [person for person in people if person.tale]
     written = stories.talks(characters, told, staff, days)
     chatter = everyday.Chatter(staff, days)
-    talks = list(written.values())
+    talks = [*written.values(), *stories.habits(characters, told, staff, days)]
     for person in people:
         if not person.tale:
             talks += chatter.talks(person, history[person.customer.id])
@@ -163,12 +164,15 @@ def guess_next_products(now: datetime) -> None:
         found = evaluate(GUESSED, now)
     except ValueError:
         return  # too few people for that
-    amara = db.session.scalar(select(User.id).where(User.email == house.address("amara")))
-    keep(found, actor_id=amara, now=now)
+    keep(found, actor_id=supervisor_id(), now=now)
     db.session.commit()
     click.echo(
         "The next product is guessed well enough to be shown." if found.wins else "The next product is not shown."
     )
+
+
+def supervisor_id() -> int | None:
+    return db.session.scalar(select(User.id).where(User.email == house.address("amara")))
 
 
 def embed_aloud() -> None:
@@ -201,8 +205,10 @@ def load_aloud() -> None:
         done = load(progress=lambda words, parts: bar.update(parts, words))
     people, shelf = f"{done.customers:,} customers, {done.orders:,} orders", f"{done.articles:,} articles"
     click.echo(f"{people}, {done.talks:,} conversations, {done.gestures:,} gestures, {shelf}, {done.events:,} events.")
-    click.echo("Trying the draft of a policy on the last 90 days …")
+    click.echo("Trying the policies on the last 90 days …")
     law.try_out(utc_now())
+    reviews.look(utc_now(), supervisor_id())
+    db.session.commit()
     click.echo("Trying to guess the next product of each customer …")
     guess_next_products(utc_now())
     embed_aloud()

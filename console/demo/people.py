@@ -93,6 +93,7 @@ def told(register: Register) -> Iterator[Person]:
         month, _, day = (tale["birthday"] or "").partition("-")
         customer = Customer(
             **{name: tale[name] for name in ("first_name", "last_name", "city", "postcode", "country", "language")},
+            street=tale.get("street"),
             time_zone=tale["time_zone"],
             tier=Tier(tale["tier"]),
             account=register.account(tale["account"]),

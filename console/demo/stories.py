@@ -128,6 +128,28 @@ def talk(story: dict[str, Any], person: Person, orders: dict[str, Purchase], sta
     )
 
 
+def habits(people: list[Person], orders: dict[str, Purchase], staff: Staff, days: Days) -> list[Talk]:
+    """Short talks in which the same agent gave the same household something again and again."""
+    by_key = {person.tale["key"]: person for person in people}
+    return [habit(told, by_key[told["customer"]], orders, staff, days) for told in table("habits")]
+
+
+def habit(told: dict[str, Any], person: Person, orders: dict[str, Purchase], staff: Staff, days: Days) -> Talk:
+    start, end = span(told, days)
+    words = {name: told[name] for name in ("subject", "reason", "resolution", "result", "csat")}
+    code, channel = WrapUpCode(told["code"]), Channel(told["channel"])
+    return Talk(
+        person=person,
+        agent=staff[told["agent"]],
+        interaction=Interaction(source=SOURCE, channel=channel, wrap_up_code=code, resolved=True, **words),
+        started_at=start,
+        ended_at=end,
+        about=orders[told["order"]] if told["order"] else None,
+        gift=(told["gift"], "granted") if told["gift"] else None,
+        surveyed_at=days.awake(end + timedelta(hours=3)),
+    )
+
+
 def turns(story: dict[str, Any], start: datetime, end: datetime, days: Days) -> list[Utterance]:
     """Every turn with its time: as long as it takes to say, or, by e-mail, as long as people take to answer."""
     weights = [len(text) + 25 for _, text in story["turns"]]

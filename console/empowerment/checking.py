@@ -188,6 +188,9 @@ def unreachable(kind: Kind, body: Body, around: Surroundings) -> Iterator[Findin
             Level.ERROR, f"“{name}” is not in the catalogue any more. Leave it out, or put it back there.", "gestures"
         )
     mine = chosen(body.gestures, around.offerings)
+    if not there:
+        yield Finding(Level.ERROR, "The catalogue is empty. Add a gesture under Gestures first.", "gestures")
+        return
     if not mine:
         what = what_words(body.gestures, around.names)
         yield Finding(
@@ -211,16 +214,18 @@ def unreachable(kind: Kind, body: Body, around: Surroundings) -> Iterator[Findin
 
 def too_dear(mine: Sequence[Offering], body: Body, names: Names) -> Iterator[Finding]:
     """What costs more than a limit allows at once: not without approval, or never."""
-    dear = {one: limit for one in mine for limit in body.limits if one.amount(limit.measure) > limit.cap}
+    exceeded = {one: [limit for limit in body.limits if one.amount(limit.measure) > limit.cap] for one in mine}
+    dear = {one: limits for one, limits in exceeded.items() if limits}
     if not dear:
         return
     last = all(one in dear for one in mine)
-    never = [one for one, limit in dear.items() if not limit.overridable]
+    is_never = all(any(not limit.overridable for limit in limits) for limits in dear.values())
     said = (
         listed([f"“{one.name}”" for one in list(dear)[:3]], "and") if len(dear) <= 3 else number(len(dear), "gesture")
     )
-    limit = min(dear.values(), key=lambda one: one.cap)
-    how = "can never be given" if never and len(never) == len(dear) else "can be given only with approval"
+    telling = (limit for limits in dear.values() for limit in limits if not (is_never and limit.overridable))
+    limit = min(telling, key=lambda one: one.cap)
+    how = "can never be given" if is_never else "can be given only with approval"
     subject = f"{said} costs" if len(dear) == 1 else f"{said} cost"
     yield Finding(
         Level.ERROR if last else Level.NOTE,

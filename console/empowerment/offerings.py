@@ -19,6 +19,7 @@ from console.db import db
 from console.empowerment.checking import Offering
 from console.empowerment.policy import Who
 from console.empowerment.sentences import Names
+from console.feed import tell
 from console.web import locale
 
 GESTURES = table("gestures", column("id"), column("kind"), column("active"))
@@ -103,6 +104,13 @@ def givers() -> list[Giver]:
         known = found.get(id_) or Giver(id_, name, team, frozenset())
         found[id_] = replace(known, roles=known.roles | {role})
     return list(found.values())
+
+
+def tell_givers(user_id: int | None = None) -> None:
+    """Let the open pages of whoever gives, or of one of them, show at once what may be given now."""
+    topics = {f"user:{one.id}" if one.team_id is None else f"team:{one.team_id}" for one in givers()}
+    for topic in sorted(topics if user_id is None else {f"user:{user_id}"}):
+        tell(topic, "authority")
 
 
 def among(who: Who, people: Iterable[Giver]) -> list[Giver]:

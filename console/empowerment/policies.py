@@ -9,7 +9,7 @@ from functools import cache
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, false, func, or_, select, update
 from sqlalchemy.orm import aliased, contains_eager
 
 from console.db import UtcDateTime, db
@@ -94,8 +94,14 @@ def keep_policies() -> timedelta:
 
 
 def change_policies() -> None:
-    """Before publishing, ending or suspending: wait for offers under way, and let later ones wait for the commit."""
-    if db.session.connection().dialect.name != "sqlite":
+    """Before publishing, ending or suspending: wait for offers under way, and let later ones wait for the commit.
+
+    Whatever moment is written down is taken after this, or an offer of before could seem to come after it.
+    """
+    if db.session.connection().dialect.name == "sqlite":
+        nothing = update(Suspension).where(false()).values(reason="")  # the first write takes the lock
+        db.session.execute(nothing, execution_options={"synchronize_session": False})
+    else:
         db.session.execute(select(func.pg_advisory_xact_lock(POLICIES)))
 
 

@@ -138,9 +138,9 @@ class PolicyForm(FlaskForm):
 
     def validate_reason_codes(self, field: TextAreaField) -> None:
         if any(len(code) > 40 for code in codes(field.data)):
-            raise ValidationError("Each reason is at most 40 characters long")
+            raise ValidationError("Each reason is at most 40 characters long: shorten it")
         if len(codes(field.data)) > 30:
-            raise ValidationError("At most 30 reasons")
+            raise ValidationError("At most 30 reasons: leave some out")
 
     def validate_zone(self, field: StringField) -> None:
         if field.data and not is_time_zone(field.data):

@@ -11,6 +11,7 @@ from console.db import db, utc_now
 from console.empowerment.checking import Finding, errors
 from console.empowerment.drafting import authors
 from console.empowerment.models import PolicyState, PolicyVersion, Simulation, SimulationState, Stage
+from console.empowerment.offerings import tell_givers
 from console.empowerment.policies import change_policies
 from console.empowerment.policy import Kind
 from console.errors import DomainError, Stale
@@ -144,6 +145,7 @@ def publish(
         raise DomainError("It would end before it begins. Choose a later last day, or none.")
     step(version, Stage.IN_REVIEW, Stage.PUBLISHED, says=read_hash, effective_from=start, effective_to=effective_to)
     version.published_at, version.published_by_id = now, actor_id
+    tell_givers()
     record_event("policy.published", Topic.GESTURE, subject=version, actor_id=actor_id, at=now, data=numbers(version))
 
 
@@ -167,10 +169,12 @@ def withdraw(version: PolicyVersion, *, actor_id: int, now: datetime) -> None:
     if problem := obstacle_to_ending(version.policy.kind, version, actor_id=actor_id):
         raise DomainError(problem)
     change_policies()
+    now = max(now, utc_now())  # not before an offer that was under way until just now
     if version.stage is Stage.PUBLISHED and begins(version) < now:
         if version.effective_to is not None and version.effective_to <= now:
             raise DomainError("It is not in force any more. Nothing was changed; reload the page to see how it stands.")
         version.effective_to = now  # stays published: what it was in force for does not change
+        tell_givers()
         kind = "policy.retired"
     else:
         if version.stage is Stage.WITHDRAWN:

@@ -33,8 +33,9 @@ WAIT = 0.5  # seconds between two looks whether it is our turn
 PERIODS = (30, 60, 90)  # days
 ACTIVE = (SimulationState.WAITING, SimulationState.RUNNING)
 BROKEN = "Something broke on our side; the server's log says what. Try it once more."
-EMPTY = (
-    "Nothing was recorded in these days, so there is nothing to try it on. Import conversations, or come back later."
+EMPTY = f"Nothing was recorded in these days, so there is nothing to try it on. Try it on {PERIODS[-1]} days."
+NO_GESTURES = (
+    "The catalogue holds no gesture yet, so nothing could be given. Add one under Gestures, then try it again."
 )
 THREADS: set[threading.Thread] = set()
 
@@ -159,7 +160,10 @@ def work_on(run_id: int) -> dict[str, Any]:
     refresh(run.started_at)  # no fact may be older than what it is held against
     progress(5)
     past = load([*live, draft], run.days, run.started_at, zone(), currency)
-    if not len(past.talks) and not len(past.recorded.asks):
+    if not past.world.catalogue:
+        raise DomainError(NO_GESTURES)
+    # Over the longest period nothing is a result as well: a shop that has just begun must get its first policy.
+    if not len(past.talks) and not len(past.recorded.asks) and run.days < PERIODS[-1]:
         raise DomainError(EMPTY)
     progress(15)
     return simulate(past, draft, live, settings, progress)

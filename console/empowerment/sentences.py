@@ -86,11 +86,11 @@ def guardrail_sentence(body: Body, names: Names) -> list[Part]:
     subject = "nobody" if body.who == Who() else who_words(body.who, names)
     may = " may ever give " if body.who == Who() else " may never give "
     parts = [Part(capital(subject), strong=True), Part(may)]
-    is_ban = not caps or any(forbids(limit) for limit in body.limits)
+    is_ban = any(forbids(limit) for limit in body.limits)
     if is_ban or body.gestures != Choice():
         parts.append(Part(what_words(body.gestures, names), strong=True))
     if not is_ban:
-        parts += [Part("more than " if body.gestures == Choice() else " beyond "), *strong(caps, "or")]
+        parts += [Part("more than " if body.gestures == Choice() else " beyond "), *(strong(caps, "or") or [Part("…")])]
     return [*parts, *circumstances(body, names), Part(", not even with approval.")]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,7 +48,10 @@ TOLD_DAYS = 366
 MONTH = 31  # days that a calendar window reaches back at most
 SEGMENTS = 12
 ANSWER_MINUTES = 2.0  # where nobody ever answered a request
-MOST_DAYS = 4_000_000  # larger than any day's number times two, for one number out of customer and day
+LAST_DAY = 2_000_000  # later than any
+MOST_DAYS = 2 * LAST_DAY  # for one number out of customer and day
+
+Read = TypeVar("Read")
 
 
 def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, currency: str) -> Past:
@@ -66,15 +69,15 @@ def load(policies: Sequence[Policy], days: int, now: datetime, zone: ZoneInfo, c
     counted = [as_datetime(max(first, 0)) for first, *_ in eras.counted.values()]
     booked_since = min([since - timedelta(days=back), *counted])
 
-    def talks_of() -> dict[str, Ints]:
+    def beside(read: Callable[..., Read], *given: Any) -> Read:
         with engine.connect() as connection:
-            return talk_columns(Reader(connection), since, until)
+            return read(Reader(connection), *given)
 
-    with ThreadPoolExecutor(max_workers=1) as pool:  # the database works while the interpreter does something else
-        waiting = pool.submit(talks_of)
-        facts = Facts.read(reader, sorted(names & CUSTOMER.keys()), until)
-        ledger = entries(reader, booked_since, until, catalogue)
-        talks = waiting.result()
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the database works while the interpreter does something else
+        waiting = pool.submit(beside, talk_columns, since, until)
+        booked = pool.submit(beside, entries, booked_since, until, catalogue)
+        facts = Facts.read(reader, sorted(names & CUSTOMER.keys()))
+        talks, ledger = waiting.result(), booked.result()
     people = People(talks["agent"], ledger, policies)
     first_talk = int(min(talks["id"].min(initial=2**62), ledger["interaction"].min(initial=2**62)))
     scenes, missing = scenes_of(talks, people, facts, zone, first_talk, eras)
@@ -161,24 +164,27 @@ def segment_rules() -> dict[str, Any]:
 
 
 class Facts:
-    """Customers' facts at the ends of days, and as of now, sorted by customer and day."""
+    """Customers' facts at the ends of days, and as of now, sorted by customer and day.
 
-    def __init__(self, columns: dict[str, Column], keys: Ints) -> None:
-        self.columns, self.keys = columns, keys
+    `starts`: the first row of each customer by their id, up to one more than the highest.
+    """
+
+    def __init__(self, columns: dict[str, Column], days: Ints, starts: Ints) -> None:
+        self.columns, self.days, self.starts = columns, days, starts
 
     @classmethod
-    def read(cls, reader: Reader, names: Sequence[str], until: datetime) -> Facts:
+    def read(cls, reader: Reader, names: Sequence[str]) -> Facts:
         fields = [CUSTOMER[name] for name in names]
-        words = {one.name: words_of(reader, one) for one in fields if one.type in (Type.CHOICE, Type.TEXT)}
+        words = words_of(reader, [one for one in fields if one.type in (Type.CHOICE, Type.TEXT)])
         wanted = {"customer_id": ("number", "customer_id")} | {
             one.name: sql_of(reader, one, words.get(one.name, ())) for one in fields
         }
         past = reader.columns("customer_facts_days", wanted | {"day": ("day", "day")})
         # What stands there now serves for those of whom no day was kept.
         now = reader.columns("customer_facts", wanted)
-        now["day"] = np.full(len(now["customer_id"]), MOST_DAYS // 2)
-        keys = np.concatenate([one["customer_id"] * MOST_DAYS + one["day"] for one in (past, now)])
-        order = np.argsort(keys)
+        now["day"] = np.full(len(now["customer_id"]), LAST_DAY)
+        customers, days = (np.concatenate([past[name], now[name]]) for name in ("customer_id", "day"))
+        order = np.argsort(customers * MOST_DAYS + days)
         columns = {}
         for one in fields:
             values = np.concatenate([past[one.name], now[one.name]])[order]
@@ -186,23 +192,42 @@ class Facts:
                 columns[one.name] = Column(np.where(values < 0, NEVER_WAS, values).view("datetime64[us]"))
             else:
                 columns[one.name] = Column(values, values != UNKNOWN, words.get(one.name))
-        return cls(columns, keys[order])
+        return cls(columns, days[order], np.append(0, np.cumsum(np.bincount(customers))))
 
     def rows_at(self, customers: Ints, days: Ints) -> tuple[Ints, int, int]:
         """The row that stood before each day, or the earliest known; how many had none before it, or none at all."""
-        if not len(self.keys):
+        if not len(self.days):
             return np.full(len(customers), UNKNOWN), 0, len(customers)
-        first = customers * MOST_DAYS
-        after = np.searchsorted(self.keys, first + days)
-        before, last = after - 1, np.minimum(after, len(self.keys) - 1)
-        is_before = (self.keys[before] >= first) & (after > 0)
-        is_after = ~is_before & (self.keys[last] >= first) & (self.keys[last] < first + MOST_DAYS)
-        rows = np.where(is_before, before, np.where(is_after, last, UNKNOWN))
+        first, end = (self.starts.take(customers + more, mode="clip") for more in (0, 1))
+        after = first_not_before(self.days, days, first, end)
+        is_before = after > first
+        is_after = ~is_before & (after < end)
+        rows = np.where(is_before, after - 1, np.where(is_after, after, UNKNOWN))
         return rows, int(is_after.sum()), int((rows < 0).sum())
 
 
-def words_of(reader: Reader, one: Field) -> tuple[str, ...]:
-    return tuple(one.choices) if one.choices else tuple(reader.words("customer_facts", one.name))
+def first_not_before(days: Ints, asked: Ints, first: Ints, end: Ints) -> Ints:
+    """Of each sorted stretch of `days`, from `first` up to `end`, the place of the first that is not before `asked`.
+
+    All are halved together, which takes as many steps as the longest one asks for.
+    """
+    low, high = first, end
+    for _ in range(int((end - first).max(initial=0)).bit_length()):
+        middle = (low + high) // 2
+        is_before = (middle < high) & (days.take(middle, mode="clip") < asked)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
+    return low
+
+
+def words_of(reader: Reader, fields: Sequence[Field]) -> dict[str, tuple[str, ...]]:
+    """The texts that each may be: those it names, or all that stand there, found by one pass."""
+    found = {one.name: tuple(one.choices) for one in fields if one.choices}
+    open_ones = [one.name for one in fields if not one.choices]
+    if open_ones:
+        rows = reader.rows(f"SELECT DISTINCT {', '.join(open_ones)} FROM customer_facts")  # noqa: S608
+        for place, name in enumerate(open_ones):
+            found[name] = tuple(sorted({str(row[place]) for row in rows if row[place] is not None}))
+    return found
 
 
 def sql_of(reader: Reader, one: Field, words: Sequence[str]) -> tuple[str, str]:

@@ -36,11 +36,6 @@ class Reader:
         row = self.first(statement, [self.value(one) for one in values])
         return {name: self.read(kind, text) for (name, (kind, _)), text in zip(wanted.items(), row, strict=True)}
 
-    def words(self, tables: str, sql: str) -> list[str]:
-        """The different texts of a column."""
-        statement = f"SELECT DISTINCT {sql} FROM {tables} WHERE {sql} IS NOT NULL ORDER BY 1"  # noqa: S608
-        return [str(row[0]) for row in self.rows(statement)]
-
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         given = [self.value(one) for one in values]
         if self.is_sqlite:

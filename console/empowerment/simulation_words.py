@@ -105,7 +105,15 @@ class Words:
         return next((level for level in ("fail", "warn", "pass") if level in found), "none")
 
     @property
+    def is_empty(self) -> bool:
+        """Nothing was recorded, so nothing can be said."""
+        asked = self.result["demands"]["recorded"]["draft"]
+        return not (self.result["talks"]["number"] or asked["offered"] or asked["refused"])
+
+    @property
     def headline(self) -> str:
+        if self.is_empty:
+            return "Nothing to try it on yet"
         if self.level == "pass" and self.unjudged:
             return "Fits what could be judged"
         return LEVELS[self.level]
@@ -119,6 +127,11 @@ class Words:
 
     @property
     def summary(self) -> str:
+        if self.is_empty:
+            return (
+                "Nothing was recorded in these days, so nobody can say what it would have cost. It can be published all"
+                " the same: read its limits with care, and try it again after some days of conversations."
+            )
         likely, live = (self.result["demands"]["likely"][one] for one in ("draft", "live"))
         worst = self.result["demands"]["worst"]["draft"]
         differs = likely["mean"] - live["mean"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.auth.models import User
-from console.db import db
+from console.db import db, utc_now
 from console.empowerment.models import EmpowermentPolicy, Suspension, SuspensionKind
-from console.empowerment.offerings import GESTURES, VERSIONS, pairs
+from console.empowerment.offerings import GESTURES, VERSIONS, pairs, tell_givers
 from console.empowerment.policies import change_policies
 from console.errors import DomainError
 from console.events import Topic, record_event
@@ -30,15 +30,20 @@ class Stopped:
         return (self.suspension.kind, self.suspension.subject_id) == (kind, subject_id)
 
 
-def suspend(kind: SuspensionKind, subject_id: int, reason: str, *, actor_id: int, now: datetime) -> Suspension:
+Clock = Callable[[], datetime]
+
+
+def suspend(kind: SuspensionKind, subject_id: int, reason: str, *, actor_id: int, clock: Clock = utc_now) -> Suspension:
     """Stop it from the next transaction on: what it speaks of is refused, and nothing else decides in its place.
 
     What was offered by a stopped policy or person, or is a stopped gesture, is withdrawn when the customer says yes.
-    Raises DomainError when there is no such thing, or it is stopped already.
+    `clock` is read once no offer is under way any more, so that none seems to be made while it was stopped. Raises
+    DomainError when there is no such thing, or it is stopped already.
     """
     if name_of(kind, subject_id) is None:
         raise DomainError(f"There is no such {kind.value}. It may have been removed; choose another.")
     change_policies()
+    now = clock()
     row = Suspension(kind=kind, subject_id=subject_id, reason=reason, suspended_at=now, suspended_by_id=actor_id)
     db.session.add(row)
     try:
@@ -52,14 +57,15 @@ def suspend(kind: SuspensionKind, subject_id: int, reason: str, *, actor_id: int
     return row
 
 
-def lift(suspension: Suspension, *, actor_id: int, now: datetime) -> None:
-    """Let it go on from the next transaction on.
+def lift(suspension: Suspension, *, actor_id: int, clock: Clock = utc_now) -> None:
+    """Let it go on from the next transaction on. `clock` is read as by `suspend`.
 
     Raises DomainError when somebody else did so meanwhile, or for one's own giving.
     """
     if is_own(suspension, actor_id):
         raise DomainError("Nobody lets their own giving go on. Ask another supervisor or an administrator.")
     change_policies()
+    now = clock()
     done = db.session.execute(
         update(Suspension)
         .where(Suspension.id == suspension.id, Suspension.lifted_at.is_(None))
@@ -89,7 +95,8 @@ GOES_ON = {
 
 
 def record(event: str, row: Suspension, actor_id: int, now: datetime) -> None:
-    """The record names the person whose giving was stopped."""
+    """The record names the person whose giving was stopped. Open pages show it at once."""
+    tell_givers(row.subject_id if row.kind is SuspensionKind.AGENT else None)
     person = db.session.get(User, row.subject_id) if row.kind is SuspensionKind.AGENT else None
     data = {f"{row.kind.value}_id": row.subject_id, "suspension_id": row.id}
     record_event(event, Topic.GESTURE, subject=person or row, actor_id=actor_id, at=now, data=data)

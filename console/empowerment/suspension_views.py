@@ -11,7 +11,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from console.auth.permissions import Permission, requires
-from console.db import db, utc_now
+from console.db import db
 from console.empowerment.blueprint import bp
 from console.empowerment.models import EmpowermentPolicy, Suspension, SuspensionKind
 from console.empowerment.offerings import givers, offerings, pairs
@@ -59,7 +59,7 @@ def stop() -> ResponseReturnValue:
             form.what.errors = ["Choose what to stop"]
         return show(form, 422)
     try:
-        suspend(*subject, form.reason.data or "", actor_id=current_user.id, now=utc_now())
+        suspend(*subject, form.reason.data or "", actor_id=current_user.id)
     except DomainError as problem:
         form.form_errors.append(str(problem))
         return show(form, 422)
@@ -73,7 +73,7 @@ def stop() -> ResponseReturnValue:
 def resume(suspension_id: int) -> ResponseReturnValue:
     row = db.session.get(Suspension, suspension_id) or abort(404)
     try:
-        lift(row, actor_id=current_user.id, now=utc_now())
+        lift(row, actor_id=current_user.id)
     except DomainError as problem:
         db.session.rollback()
         flash(str(problem), "warn")

@@ -208,11 +208,16 @@ def is_of_long_standing(since: object, now: datetime) -> bool:
 
 
 def space_of(decision: Decision) -> int:
-    """The cost (minor units) that this authority still reaches; nothing without one."""
-    if decision.policy is None:
+    """The cost (minor units) that this authority still reaches; nothing without one, or where a number is reached."""
+    if decision.policy is None or any(is_used_up(one) for one in decision.standings):
         return 0
     space = room(decision.standings)
     return LARGEST if space is None else space
+
+
+def is_used_up(standing: Standing) -> bool:
+    """Whether so many gestures as the limit counts were given."""
+    return standing.limit.measure is Measure.COUNT and not standing.left
 
 
 def day_of(decisions: Iterable[Decision]) -> Standing | None:

@@ -26,6 +26,7 @@ from console.gestures.panel_views import later
 from console.web import id_argument, id_in, render_page_or_partial, wants_partial
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
+BLINK = 1.0  # seconds in which nobody has read the request that took the place of the one just answered
 TOLD = {
     RequestState.PENDING: "Agreed. A second person has to agree too",
     RequestState.APPROVED: "Approved and held",
@@ -131,6 +132,9 @@ def confirmation() -> ResponseReturnValue:
 def answer(request_id: int, act: Callable[[], ApprovalRequest], tone: str) -> ResponseReturnValue:
     """Decide, if the password is fresh; then the next one that waits."""
     found_or_404(request_id)
+    since = request.form.get("since", type=float)
+    if since is not None and utc_now().timestamp() - since < BLINK:
+        return show(request_id, 422, problem="This is the next request already. Read it, then decide.")
     if not is_confirmed(utc_now()):
         return show(request_id, 422)
     try:
@@ -151,7 +155,7 @@ def answer(request_id: int, act: Callable[[], ApprovalRequest], tone: str) -> Re
     if not wants_partial():
         flash(f"{title}.", tone)
         return redirect(url_for(".index"), code=303)
-    response = show(None, focus=True)
+    response = show(None, focus=True, is_next=True)
     text = f"{done.requester.name} sees it now."
     response.headers["HX-Trigger"] = json.dumps(
         {"approvalsChanged": {}, "toast": {"kind": tone, "title": title, "text": text}}
@@ -159,7 +163,14 @@ def answer(request_id: int, act: Callable[[], ApprovalRequest], tone: str) -> Re
     return response
 
 
-def show(open_id: int | None, status: int = 200, problem: str = "", mistake: str = "", focus: bool = False) -> Response:
+def show(
+    open_id: int | None,
+    status: int = 200,
+    problem: str = "",
+    mistake: str = "",
+    focus: bool = False,
+    is_next: bool = False,
+) -> Response:
     """The inbox with one request open: the one asked for, or the first that waits. `mistake`: of the password."""
     now = put_to_rest()
     waiting, before = pending_for(current_user, now), id_argument("before")
@@ -183,6 +194,7 @@ def show(open_id: int | None, status: int = 200, problem: str = "", mistake: str
         problem=problem,
         mistake=mistake,
         focus=focus,
+        is_next=is_next,
         why_not=WHY_NOT,
         sees_advice=allowed(current_user, Permission.WRITE_POLICY),
     )

@@ -144,7 +144,7 @@ def hold(
     mine = authority_in(request.requester_id, request, version.gesture_id, now=entry.booked_at)
     decision = mine.over(version, terms.cost_minor, reason_code=terms.reason_code, note=terms.reason)
     if problem := too_far(decision, version, entry.cost_minor, is_booked=True):
-        raise NotYours(problem)
+        raise NotYours(f"{problem} Offer something smaller instead.")
     respect_own_authority(approver_id, request, terms, entry.booked_at, is_booked=True)
     respect_budget(approver_id, request, body, entry.cost_minor, entry.booked_at)
     return entry

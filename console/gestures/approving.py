@@ -32,6 +32,7 @@ from console.gestures.models import GestureVersion, LedgerEntry
 from console.gestures.terms import Terms, amounts
 from console.gestures.usage import amount as amount_counted
 from console.gestures.usage import is_active
+from console.gestures.wording import nothing_more
 from console.interactions.models import Interaction
 from console.money import Money
 from console.web import clock, locale, money
@@ -117,23 +118,23 @@ def too_far(decision: Decision, version: GestureVersion, cost_minor: int, *, is_
         if over > 0 and over * 100 > one.limit.cap * body.approval.most_over_percent:
             most = one.limit.cap * (100 + body.approval.most_over_percent) // 100
             reach = worth(most, one.limit.measure, body.currency)
-            return (
-                f"That is further over “{words(one.limit, body.currency)}” than anybody may allow: {reach} at the most."
-                f" {instead(decision)}"
-            )
+            limit = words(one.limit, body.currency)
+            return f"That is further over “{limit}” than anybody may allow: {reach} at the most."
     return ""
 
 
-def instead(decision: Decision) -> str:
-    """What to do where nobody can be asked. Where gestures are counted, nothing smaller helps."""
-    is_counted = any(one.limit.measure is Measure.COUNT for one in decision.failures)
-    return "A sincere word or a call back fits." if is_counted else "Pick something smaller."
+def what_instead(decision: Decision) -> str:
+    """What to do next where nobody can be asked."""
+    if not decision.failures:
+        return "Pick another one."
+    return nothing_more(decision) or "Pick something smaller."
 
 
 def not_askable(decision: Decision, version: GestureVersion, cost_minor: int, requester_id: int) -> str:
-    """Why nobody can be asked for it, as a sentence; empty when somebody can."""
-    if not decision.may_ask:
-        return f"Nobody may allow that. {instead(decision)}"
+    """Why nobody can be asked for what an approver could allow, as a sentence; empty when somebody can.
+
+    What to do then says `what_instead`.
+    """
     if problem := too_far(decision, version, cost_minor):
         return problem
     approval = decision.policy.body.approval if decision.policy else BEYOND
@@ -141,7 +142,7 @@ def not_askable(decision: Decision, version: GestureVersion, cost_minor: int, re
     if decision.policy is None:
         able = [one for one in able if could_give(one, decision)]
     if len(able) < needed(approval, cost_minor):
-        return f"Nobody else is here who may allow it. {instead(decision)}"
+        return "Nobody else is here who may allow it."
     return ""
 
 

@@ -13,7 +13,7 @@ from console.db import db
 from console.empowerment.deciding import MISSING, Decision
 from console.gestures.approval_models import ApprovalRequest, RequestState
 from console.gestures.approvals import digest, note
-from console.gestures.approving import BEYOND, approvers, limits_json, needed, not_askable
+from console.gestures.approving import BEYOND, approvers, limits_json, needed, not_askable, what_instead
 from console.gestures.authority import authority, giver
 from console.gestures.conditions import respect_the_customer, version_on_offer
 from console.gestures.models import GestureVersion
@@ -93,7 +93,7 @@ def must_be_askable(
     if not decision.may_ask:
         raise OverLimit(reasons, advice(decision), decision, Money(cost_minor, version.currency))
     if problem := not_askable(decision, version, cost_minor, agent_id):
-        raise NotOffered(problem)
+        raise NotOffered(f"{problem} {what_instead(decision)}")
 
 
 def request_for(terms: Terms, version: GestureVersion, decision: Decision, key: str, now: datetime) -> ApprovalRequest:
@@ -106,7 +106,8 @@ def request_for(terms: Terms, version: GestureVersion, decision: Decision, key: 
     life = timedelta(minutes=approval.minutes)
     cost, face = amounts(version, terms.cost_minor)
     team = db.session.scalar(select(User.team_id).where(User.id == terms.agent_id))
-    has_own = team is not None and any(one.team_id == team for one in approvers(approval, terms.agent_id))
+    own = sum(one.team_id == team for one in approvers(approval, terms.agent_id)) if team is not None else 0
+    needs = needed(approval, cost)
     return ApprovalRequest(
         requester_id=terms.agent_id,
         customer_id=terms.customer_id,
@@ -125,7 +126,7 @@ def request_for(terms: Terms, version: GestureVersion, decision: Decision, key: 
         idempotency_key=key,
         state=RequestState.PENDING,
         requested_at=now,
-        escalates_at=now + life / 2 if has_own else now,  # a team without an approver waits for nobody
+        escalates_at=now + life / 2 if own >= needs else now,  # a team with too few approvers waits for nobody
         expires_at=now + life,
-        approvals_needed=needed(approval, cost),
+        approvals_needed=needs,
     )

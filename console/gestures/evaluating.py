@@ -57,7 +57,7 @@ class Estimate:
 def evaluate(decisions: Sequence[Decision], seed: int = 1) -> Estimate:
     """Raises ValueError without any decision."""
     if not decisions:
-        raise ValueError("there is nothing to judge by: no logged suggestion has an outcome yet")
+        raise ValueError("there is nothing to judge by: nothing that was suggested first was offered and answered yet")
     chance = Random(seed)
     samples = sorted(snips(chance.choices(decisions, k=len(decisions))) for _ in range(RESAMPLES))
     return Estimate(

@@ -21,7 +21,7 @@ from console.events import Topic, record_event
 from console.gestures.fulfilment_models import Fulfilment, FulfilmentState, StoreCredit, VoucherCode
 from console.gestures.models import Fulfilling, Gesture, GestureVersion, LedgerEntry
 
-NO_CODES = "No voucher codes are left for this gesture. Add some, then try again."
+NO_CODES = "No voucher codes are left for this gesture. A supervisor adds some on its page; then try again."
 CODES_AT_ONCE = 5_000
 PAGE = 30
 HowFar = Callable[[Sequence[int]], dict[int, str]]  # entries' ids; where each is, in words

@@ -19,12 +19,14 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import OperationalError
 
 from console.db import db, utc_now
+from console.empowerment.models import Suspension
 from console.errors import DomainError
 from console.gestures.models import LedgerEntry, LedgerLock
 from console.web import locale
 
 AHEAD = timedelta(hours=24)  # of the newest booking: from there on a moment is believed only while two clocks agree
 APART = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=1)  # for a lock; what is further ahead was written by a wrong clock
 
 
 class Busy(DomainError):
@@ -60,6 +62,8 @@ def transaction() -> Iterator[None]:
 def lock(subjects: set[str], now: datetime) -> datetime:
     """Hold the subjects' lock rows until the commit; returns the latest moment any of them has seen, or `now`.
 
+    What waited until a kill switch was lifted is of no moment before that, when it was still stopped.
+
     Everybody locks the interaction in a call of its own after all the others, because it is found under the
     customer's lock; so the order stays one. Raises WrongClock.
     """
@@ -71,16 +75,19 @@ def lock(subjects: set[str], now: datetime) -> datetime:
     rows = [{"subject": subject, "last_at": now} for subject in sorted(subjects)]
     db.session.execute(insert(LedgerLock).values(rows).on_conflict_do_nothing(index_elements=["subject"]))
     newest = select(func.max(LedgerEntry.booked_at)).scalar_subquery()
+    lifted = select(func.max(Suspension.lifted_at)).scalar_subquery()
     found = db.session.execute(
-        select(LedgerLock.last_at, newest)
+        select(LedgerLock.last_at, newest, lifted)
         .where(LedgerLock.subject.in_(subjects))
         .order_by(LedgerLock.subject)
         .with_for_update()
     ).all()
-    booked = found[0][1]
+    booked, lifted_at = found[0][1:]
     if booked is None or now - booked > AHEAD:
         compare_clocks()
-    return max(now, *(seen for seen, _ in found))
+    waited_for = lifted_at if lifted_at and lifted_at - now < LONGEST_WAIT else now
+    latest: datetime = max(now, waited_for, *(row[0] for row in found))
+    return latest
 
 
 def compare_clocks() -> None:

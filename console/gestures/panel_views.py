@@ -20,7 +20,7 @@ from console.gestures import ledger, outcomes
 from console.gestures.advising import alternative, counsel, log_shown, occasion_now, open_holds
 from console.gestures.approval_forms import AskForm
 from console.gestures.approval_queries import asked_by, mark
-from console.gestures.approving import not_askable, version_with_gesture
+from console.gestures.approving import not_askable, version_with_gesture, what_instead
 from console.gestures.blueprint import bp
 from console.gestures.forms import OfferForm
 from console.gestures.honouring import promised
@@ -31,6 +31,7 @@ from console.gestures.policy_news import have_read, policy_news
 from console.gestures.refusals import NoAuthority, OverLimit
 from console.gestures.situation import Clause
 from console.gestures.terms import Terms, amounts
+from console.gestures.wording import all_stopped
 from console.interactions.handling import live_with
 from console.web import LARGEST_ID, currency_symbol, render_page_or_partial, wants_partial
 
@@ -70,15 +71,19 @@ def create(customer_id: int) -> ResponseReturnValue:
         entry = ledger.offer(terms, key=form.key.data, now=now)
     except OverLimit as refusal:
         asking, why_not = ask_form(terms, refusal)
+        if why_not:
+            refusal.advice = what_instead(refusal.decision)
         return show(customer_or_404(customer_id), 422, refusal=refusal, problem=why_not, asking=asking)
     except NoAuthority as refusal:
         asking, why_not = ask_form(terms, refusal)
-        problem = " ".join(filter(None, (str(refusal), why_not)))
+        problem = f"{refusal} {why_not} {what_instead(refusal.decision)}" if why_not else str(refusal)
         return show(customer_or_404(customer_id), 422, problem=problem, asking=asking)
     except Busy as busy:
         return later(busy)
     except DomainError as problem:
         return show(customer_or_404(customer_id), 422, problem=str(problem))
+    if entry.state is EntryState.EXPIRED:  # sent again after all that time, because no answer came
+        return show(customer_or_404(customer_id), 422, problem=ledger.RAN_OUT)
     return done(customer_id, entry)
 
 
@@ -218,6 +223,8 @@ def show(
         customer=customer,
         found=found,
         holds=holds,
+        all_stopped=all_stopped(found.decisions.values(), found.authority.stopped),
+        stopped={hold.id: ledger.what_stopped(hold, found.authority.stopped) for hold in holds},
         promised=promised(customer.id, current_user.id, found.authority.stopped, now) if found.authority else [],
         news=news,
         news_until=now.isoformat(),

@@ -255,6 +255,11 @@ def hasty(now: datetime, month: str) -> Iterator[Pattern]:
         )
 
 
+def waiting() -> int:
+    """How many nobody has judged yet."""
+    return db.session.scalar(select(func.count(GestureReview.id)).where(GestureReview.outcome.is_(None))) or 0
+
+
 def page(*, judged: bool, before: int = 0) -> Select[GestureReview]:
     """A page and one more row, newest first."""
     query = (

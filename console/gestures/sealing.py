@@ -53,7 +53,7 @@ def seal(now: datetime) -> LedgerSeal | None:
         db.session.commit()
         return None
     row = LedgerSeal(last_event_id=after, events=count, digest=digest, sealed_at=now)
-    change_policies()  # one at a time; on SQLite from the insert on
+    change_policies()  # one at a time
     db.session.add(row)
     try:
         db.session.flush()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from math import inf
 
-from console.empowerment.deciding import Decision, Failure, Obstacle
+from console.empowerment.deciding import Decision, Failure, Obstacle, Suspended
 from console.empowerment.fields import CHANNELS
 from console.empowerment.policy import Choice, Kind, Measure, Scope
 from console.empowerment.rule_words import listed, why_not
@@ -154,7 +155,7 @@ def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersio
             what = f"“{about[0].name}”" if len(about) == 1 else f"A policy that decides about {version.name}"
             return (
                 f"{what} is stopped just now, so nothing can be given by it. Ask a supervisor when it goes on; a"
-                " sincere word or a call back fits until then."
+                " sincere word fits until then."
             )
         case Obstacle.NOT_FOR_YOU:
             if decision.may_ask:
@@ -189,6 +190,19 @@ def obstacle_told(obstacle: Obstacle, decision: Decision, version: GestureVersio
             return f"Above {above} a sentence has to say why. Write it, then offer it again."
 
 
+def all_stopped(decisions: Collection[Decision], stopped: Suspended) -> str:
+    """What to say where kill switches on policies leave nothing to give; empty where something goes on."""
+    about = [policy for one in decisions for policy in (*one.guardrails, one.policy) if policy]
+    names = sorted({f"“{policy.name}”" for policy in about if policy.id in stopped.policies})
+    if not names or any(one.is_possible or one.may_ask for one in decisions):
+        return ""
+    are, goes = ("is", "it goes") if len(names) == 1 else ("are", "they go")
+    return (
+        f"{listed(names, 'and')} {are} stopped, so nothing can be given just now. Ask a supervisor when {goes} on; a"
+        " sincere word fits until then."
+    )
+
+
 def exception(decision: Decision) -> str:
     """What to do where the nearest policy does not fit."""
     if decision.may_ask:
@@ -206,12 +220,18 @@ def advice(decision: Decision) -> str:
     """What to do when limits are exceeded. Where gestures are counted or nothing is left, nothing smaller helps."""
     if not decision.may_ask and any(is_ban(one) for one in decision.failures):
         return "Nobody can allow it. Pick another one."
-    if gone := [one for one in decision.failures if nothing_smaller_fits(one) and one.amount <= one.limit.cap]:
-        return used_up(max(gone, key=freed_last)) + (" Or ask for it to be allowed." if decision.may_ask else "")
+    if told := nothing_more(decision):
+        return told + (" Or ask for it to be allowed." if decision.may_ask else "")
     if decision.may_ask:
         return "Offer something smaller, or ask for it to be allowed."
     firm = [one.standing.policy.name for one in decision.failures if one.standing.policy.kind is Kind.GUARDRAIL]
     return f"Nobody may go beyond “{firm[0]}”, so offer something smaller." if firm else "Offer something smaller."
+
+
+def nothing_more(decision: Decision) -> str:
+    """Until when nothing smaller fits either, and what does; empty where something smaller may."""
+    gone = [one for one in decision.failures if nothing_smaller_fits(one) and one.amount <= one.limit.cap]
+    return used_up(max(gone, key=freed_last)) if gone else ""
 
 
 def freed_last(failure: Failure) -> float:
@@ -236,4 +256,6 @@ def used_up(failure: Failure) -> str:
         Scope.POOL: f"under “{policy.name}”",
     }
     more = "Nothing more" if policy.body.gestures == Choice() else "Nothing more of this kind"
-    return f"{more} can be given {whom[failure.limit.scope]}{until}. A sincere word or a call back fits."
+    is_all = failure.limit.measure is Measure.COUNT and policy.body.gestures == Choice()  # a call back counts too
+    fits = "A sincere word fits." if is_all else "A sincere word or a call back fits."
+    return f"{more} can be given {whom[failure.limit.scope]}{until}. {fits}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Row, select
 
+from console.card_numbers import IN_A_ROW, holds_card_number
 from console.customers.models import Boundary, BoundaryKind, Preference, Provenance, WebEvent
 from console.customers.tokens import insert_rows
 from console.db import Base, db
@@ -29,7 +30,6 @@ from notes.findings.pointing_out import topics as as_now
 from notes.findings.sensitive import remarks_on
 from notes.findings.waiting import await_imported
 from notes.models import Note, NoteKind, NoteRevision
-from notes.screening import holds_card_number
 
 Build = Callable[[Values, Run], Values]  # a row's own columns; may raise BadRow
 Tell = Callable[[Values, int], Happened | None]  # the event that a saved row stands for
@@ -100,7 +100,7 @@ def write_notes(rows: Sequence[Values], run: Run) -> list[Result]:
 
     def build(row: Values, run: Run) -> Values:
         if holds_card_number(row["body"]):
-            raise BadRow("body seems to hold a card number, which is never stored")
+            raise BadRow(f"body {IN_A_ROW}")
         if remarks := remarks_on(row["body"], topics):
             run.point_out(row, ", ".join(dict.fromkeys(one.topic for one in remarks)))
         values = {name: row[name] for name in own if name in row}
@@ -132,7 +132,7 @@ def write_preferences(rows: Sequence[Values], run: Run) -> list[Result]:
 
 def refuse_card_number(text: str) -> None:
     if holds_card_number(text):
-        raise BadRow("text seems to hold a card number, which is never stored")
+        raise BadRow(f"text {IN_A_ROW}")
 
 
 def write_boundaries(rows: Sequence[Values], run: Run) -> list[Result]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from console.card_numbers import IN_A_ROW, masked
 from console.importing.saving import Outcome
 
 LONGEST_RAW = 4000  # characters of a line that are repeated beside its reason
@@ -95,7 +96,10 @@ class Rejects:
             self.writer = csv.writer(self.file)
             self.writer.writerow([*OURS[:2], *self.columns, OURS[2]])
         own = [cell(values.get(column)) for column in self.columns]
-        self.writer.writerow([line, reason, *own, "" if values and own else cell(raw)])
+        row = [*own, "" if values and own else cell(raw)]
+        if IN_A_ROW in reason:  # nor does it get onto the disk this way
+            row = [masked(text) for text in row]
+        self.writer.writerow([line, reason, *row])
         self.written += 1
 
     def __exit__(

@@ -56,7 +56,7 @@ class HandOverForm(FlaskForm):
         "Whisper",
         [Length(max=2000)],
         filters=[stripped],
-        description="Only colleagues read this: what it is about, and what was said already",
+        description="Read by whoever takes it over, and by supervisors: what it is about, what was said already",
     )
 
     def receiver(self) -> dict[str, int]:
@@ -75,12 +75,14 @@ class WrapUpForm(FlaskForm):
     )
     reason = TextAreaField(
         "Reason",
-        [DataRequired("Say in a few words what it was about"), Length(max=2000)],
+        [DataRequired("Say in a few words what it was about"), Length(max=2000), no_card_number],
         filters=[stripped],
         description="Why they came",
     )
-    resolution = TextAreaField("Resolution", [Length(max=2000)], filters=[stripped], description="What was done")
-    result = TextAreaField("Result", [Length(max=2000)], filters=[stripped], description="How it ended")
+    resolution = TextAreaField(
+        "Resolution", [Length(max=2000), no_card_number], filters=[stripped], description="What was done"
+    )
+    result = TextAreaField("Result", [Length(max=2000), no_card_number], filters=[stripped], description="How it ended")
     follow_up = BooleanField("Come back to this in two days")
     survey = BooleanField("Ask for a score in the chat")
 
@@ -102,7 +104,9 @@ class SurveyForm(FlaskForm):
         choices=[SelectChoice(str(score), str(score)) for score in range(1, 6)],
     )
     words = TextAreaField(
-        "What should we know?", [Length(max=2000, message="Write at most 2,000 characters")], filters=[stripped]
+        "What should we know?",
+        [Length(max=2000, message="Write at most 2,000 characters"), no_card_number],
+        filters=[stripped],
     )
 
 
@@ -114,7 +118,11 @@ class FollowUpForm(FlaskForm):
     )
     what_was_done = TextAreaField(
         "What was done",
-        [DataRequired("Say what was done for the customer, and so that it does not happen again"), Length(max=2000)],
+        [
+            DataRequired("Say what was done for the customer, and so that it does not happen again"),
+            Length(max=2000),
+            no_card_number,
+        ],
         filters=[stripped],
     )
 

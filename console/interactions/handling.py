@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from console.auth.models import Team, User
+from console.card_numbers import REFUSAL, holds_card_number, masked
 from console.db import db
 from console.errors import DomainError, Stale
 from console.events import Event, Topic, record_event
@@ -23,6 +24,7 @@ from console.feed import tell
 from console.interactions.live_models import FollowUp, Transfer
 from console.interactions.models import Channel, Interaction, InteractionState, WrapUpCode
 from console.interactions.turns import cleaned, say_whisper
+from console.web import zone
 
 WAITING, LIVE = InteractionState.WAITING, InteractionState.LIVE
 WRAPPING, CLOSED = InteractionState.WRAP_UP, InteractionState.CLOSED
@@ -195,7 +197,7 @@ def hand_over(
     note: str = "",
     now: datetime,
 ) -> Transfer:
-    """Let a colleague or a team go on with it. The note is whispered: the customer never hears or reads it.
+    """Let a colleague or a team go on with it. The note is whispered to them: see whispers.py.
 
     It waits until it is taken; whoever handed it over may take it back. Raises Stale when it is no longer live.
     """
@@ -210,12 +212,12 @@ def hand_over(
         from_id=from_id,
         to_user_id=to_user_id,
         to_team_id=to_team_id,
-        note=cleaned(note),
+        note=masked(cleaned(note)),
         asked_at=now,
     )
     db.session.add(transfer)
     if transfer.note:
-        say_whisper(interaction, transfer.note, now=now)
+        say_whisper(interaction, transfer.note, by_id=from_id, now=now)
     record("interaction.handed_over", interaction, from_id, now, to_user_id=to_user_id, to_team_id=to_team_id)
     tell_state(interaction, before, to_user_id)
     if to_team_id is not None:
@@ -248,7 +250,12 @@ def resume(interaction: Interaction, agent_id: int, *, now: datetime) -> Interac
 
 
 def wrap_up(interaction: Interaction, how: WrapUp, *, actor_id: int, now: datetime) -> Interaction:
-    """Close it; a talk that is still live ends with it. Raises Stale when it is closed already, and says by whom."""
+    """Close it; a talk that is still live ends with it. Raises Stale when it is closed already, and says by whom.
+
+    Raises DomainError for words that hold a card number.
+    """
+    if any(holds_card_number(words) for words in (how.reason, how.resolution, how.result)):
+        raise DomainError(REFUSAL)
     ended_at = interaction.ended_at or now
     move(
         interaction,
@@ -270,7 +277,7 @@ def wrap_up(interaction: Interaction, how: WrapUp, *, actor_id: int, now: dateti
                 customer_id=interaction.customer_id,
                 owner_id=interaction.agent_id or actor_id,
                 why="asked",
-                due_on=(now + FOLLOW_UP_IN).date(),
+                due_on=(now.astimezone(zone()) + FOLLOW_UP_IN).date(),
                 opened_at=now,
             )
         )

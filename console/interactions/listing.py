@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
 from console.interactions.models import Interaction, InteractionState, Utterance
@@ -47,11 +47,11 @@ def one(interaction_id: int) -> Select[Interaction]:
     return select(Interaction).where(Interaction.id == interaction_id).options(*options)
 
 
-def said_in(interaction_id: int, after: tuple[int, int] | None, limit: int, *, whispers: bool) -> Select[Utterance]:
+def said_in(
+    interaction_id: int, after: tuple[int, int] | None, limit: int, which: ColumnElement[bool]
+) -> Select[Utterance]:
     """What was said, in the order spoken; `after` is the position and id of the last one of the page before."""
-    query = select(Utterance).where(Utterance.interaction_id == interaction_id)
-    if not whispers:
-        query = query.where(Utterance.is_whisper.is_(False))
+    query = select(Utterance).where(Utterance.interaction_id == interaction_id, which)
     if after is not None:
         query = query.where(tuple_(Utterance.position, Utterance.id) > after)
     return query.order_by(Utterance.position, Utterance.id).limit(limit)

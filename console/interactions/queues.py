@@ -51,13 +51,14 @@ def live_of(agent_id: int) -> list[Interaction]:
     )
 
 
-def going_on_with(customer_id: int) -> Interaction | None:
-    """Somebody's last interaction with this customer that is not closed, with its customer and its agent."""
+def going_on_with(customer_id: int, asked: int | None = None) -> Interaction | None:
+    """Somebody's interaction with this customer that is not closed, with its customer and its agent: the one of id
+    `asked`, else the last."""
     return db.session.scalars(
         select(Interaction)
         .where(Interaction.customer_id == customer_id, Interaction.state != InteractionState.CLOSED)
         .options(joinedload(Interaction.customer), joinedload(Interaction.agent))
-        .order_by(Interaction.started_at.desc(), Interaction.id.desc())
+        .order_by((Interaction.id == (asked or 0)).desc(), Interaction.started_at.desc(), Interaction.id.desc())
         .limit(1)
     ).first()
 

@@ -25,7 +25,7 @@ from console.interactions.forms import SurveyForm
 from console.interactions.live_models import FollowUp
 from console.interactions.models import Interaction
 from console.interactions.turns import cleaned
-from console.web import limiter, today, zone
+from console.web import csrf, limiter, today, zone
 
 OPEN_FOR = timedelta(days=14)
 LOW = 2  # a score up to this is come back to
@@ -57,6 +57,7 @@ def interaction_of(token: str) -> Interaction | None:
 
 
 @bp.route("/survey/<token>", methods=["GET", "POST"])
+@csrf.exempt  # the link itself is the token, and the customer's browser may keep no cookie
 @public
 @limiter.limit(TRIES, methods=["POST"])
 def survey(token: str) -> ResponseReturnValue:
@@ -64,7 +65,8 @@ def survey(token: str) -> ResponseReturnValue:
         interaction = interaction_of(token) or abort(404)
     except Expired:
         return show_survey(None, None, TOO_LATE), 410
-    form = SurveyForm(data={"score": str(interaction.csat or ""), "words": interaction.csat_words})
+    known = {"score": str(interaction.csat or ""), "words": interaction.csat_words}
+    form = SurveyForm(data=known, meta={"csrf": False})
     if not form.validate_on_submit():
         status, asks = 422 if form.is_submitted() else 200, may_answer(interaction)
         return show_survey(form if asks else None, interaction, "" if asks else ANSWERED), status

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import event, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, event, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from console.card_numbers import masked
 from console.db import db
 from console.errors import DomainError, Stale
 from console.feed import tell
@@ -49,6 +50,7 @@ class Turn:
     external_id: str | None = None
     revision: int = 0
     whisper: bool = False
+    by_id: int | None = None  # whose words; none: of whoever has the talk, or the customer's
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,25 @@ def say(
     whisper: bool = False,
 ) -> Utterance:
     """Add or correct one turn, as `take_in` does. Raises DomainError when it is empty or too long."""
-    said = take_in(interaction, [Turn(speaker, text, said_at, external_id, revision, whisper)], now).items[0]
-    if said.utterance is None:
-        raise DomainError(said.problem)
-    return said.utterance
+    return say_all(interaction, [Turn(speaker, text, said_at, external_id, revision, whisper)], now=now)[0]
+
+
+def say_all(interaction: Interaction, turns: Sequence[Turn], *, now: datetime) -> list[Utterance]:
+    """Add or correct all of these turns. Raises DomainError when one is empty or too long."""
+    utterances = []
+    for said in take_in(interaction, turns, now).items:
+        if said.utterance is None:
+            raise DomainError(said.problem)
+        utterances.append(said.utterance)
+    return utterances
 
 
 def take_in(interaction: Interaction, turns: Sequence[Turn], now: datetime) -> Report:
     """Take what was said, in whatever order it arrives; a turn that cannot be taken stops none of the others.
 
     An external id that is known already corrects its words when the revision is a later one, and is ignored otherwise.
-    Raises Stale when the interaction is closed, DomainError for more than MOST_TURNS.
+    Of a card number that was said the last four digits are kept. Raises Stale when the interaction is closed,
+    DomainError for more than MOST_TURNS.
     """
     if len(turns) > MOST_TURNS:
         raise DomainError(f"Send at most {MOST_TURNS:,} turns at once; these are {len(turns):,}.")
@@ -115,7 +125,7 @@ def take_in(interaction: Interaction, turns: Sequence[Turn], now: datetime) -> R
 
 
 def take(interaction: Interaction, turn: Turn, known: dict[str, Utterance], now: datetime) -> Said:
-    text = cleaned(turn.text)
+    text = masked(cleaned(turn.text))
     if problem := problem_of(turn, text):
         return Said(Outcome.REFUSED, problem=problem)
     if turn.external_id and (utterance := known.get(turn.external_id)):
@@ -133,7 +143,7 @@ def take(interaction: Interaction, turn: Turn, known: dict[str, Utterance], now:
         text=text,
         said_at=said_at,
         revision=turn.revision,
-        said_by_id=interaction.agent_id if turn.speaker is Speaker.AGENT else None,
+        said_by_id=turn.by_id or (interaction.agent_id if turn.speaker is Speaker.AGENT else None),
         is_whisper=turn.whisper,
     )
     db.session.add(utterance)
@@ -213,9 +223,9 @@ def forget_what_was_said(session: Session) -> None:
     session.info.pop("said", None)
 
 
-def say_whisper(interaction: Interaction, note: str, *, now: datetime) -> Utterance:
-    """For colleagues alone."""
-    return say(interaction, Speaker.AGENT, note, now=now, whisper=True)
+def say_whisper(interaction: Interaction, note: str, *, by_id: int, now: datetime) -> Utterance:
+    """For colleagues alone, see whispers.py."""
+    return say_all(interaction, [Turn(Speaker.AGENT, note, whisper=True, by_id=by_id)], now=now)[0]
 
 
 def hold(interaction: Interaction) -> None:
@@ -230,23 +240,27 @@ def hold(interaction: Interaction) -> None:
         raise Stale("This talk was wrapped up meanwhile. Start a new one to go on.")
 
 
-def last_turns(interaction_id: int, limit: int = PAGE) -> list[Utterance]:
-    """The latest turns, in the order spoken."""
-    return turns_before(interaction_id, None, limit)
+def last_turns(interaction_id: int, limit: int = PAGE, *which: ColumnElement[bool]) -> list[Utterance]:
+    """The latest turns, in the order spoken. `which`: of those that somebody may read, see whispers.py."""
+    return turns_before(interaction_id, None, limit, *which)
 
 
-def turns_before(interaction_id: int, before: tuple[int, int] | None, limit: int = PAGE) -> list[Utterance]:
+def turns_before(
+    interaction_id: int, before: tuple[int, int] | None, limit: int = PAGE, *which: ColumnElement[bool]
+) -> list[Utterance]:
     """The turns just before a (position, id), in the order spoken."""
-    query = select(Utterance).where(Utterance.interaction_id == interaction_id)
+    query = select(Utterance).where(Utterance.interaction_id == interaction_id, *which)
     if before is not None:
         query = query.where(tuple_(Utterance.position, Utterance.id) < before)
     newest = query.order_by(Utterance.position.desc(), Utterance.id.desc()).limit(limit)
     return list(db.session.scalars(newest))[::-1]
 
 
-def turns_after(interaction_id: int, after: int, corrected: Sequence[int] = (), limit: int = PAGE) -> list[Utterance]:
+def turns_after(
+    interaction_id: int, after: int, corrected: Sequence[int] = (), limit: int = PAGE, *which: ColumnElement[bool]
+) -> list[Utterance]:
     """What arrived after the turn of id `after`, and those of the given ids, in the order of their arrival."""
     query = select(Utterance).where(
-        Utterance.interaction_id == interaction_id, or_(Utterance.id > after, Utterance.id.in_(corrected))
+        Utterance.interaction_id == interaction_id, or_(Utterance.id > after, Utterance.id.in_(corrected)), *which
     )
     return list(db.session.scalars(query.order_by(Utterance.id).limit(limit)))

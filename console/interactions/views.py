@@ -20,8 +20,10 @@ from console.interactions.blueprint import found, is_mine, own
 from console.interactions.forms import OpenForm, UtteranceForm
 from console.interactions.handling import end_talk, open_interaction, resume
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance
+from console.interactions.pasting import dialogue
 from console.interactions.queues import see
-from console.interactions.turns import PAGE, last_turns, say, turns_after, turns_before
+from console.interactions.turns import PAGE, Turn, last_turns, say_all, turns_after, turns_before
+from console.interactions.whispers import readable_by
 from console.web import LARGEST_ID, id_argument, render_page_or_partial, wants_partial
 
 TURNS = 500
@@ -47,7 +49,7 @@ def begin(customer_id: int) -> ResponseReturnValue:
 @requires(Permission.SEE_CUSTOMER)
 def show(interaction_id: int) -> ResponseReturnValue:
     interaction = found(interaction_id)
-    turns = last_turns(interaction.id, TURNS)
+    turns = last_turns(interaction.id, TURNS, readable_by(interaction, current_user))
     return render_page_or_partial(
         "interactions/show.html", "interactions/_transcript.html", interaction=interaction, turns=turns
     )
@@ -77,7 +79,7 @@ def card(interaction_id: int) -> ResponseReturnValue:
     """The card of a talk that is going on, as it is now."""
     interaction = found(interaction_id)
     seen_by_its_agent(interaction)
-    turns = last_turns(interaction.id)
+    turns = last_turns(interaction.id, PAGE, readable_by(interaction, current_user))
     return render_page_or_partial(
         "interactions/live.html",
         "interactions/_live.html",
@@ -92,14 +94,15 @@ def card(interaction_id: int) -> ResponseReturnValue:
 def utterances(interaction_id: int) -> ResponseReturnValue:
     """What arrived `after` an id, with those of `corrected`; or the turns that stand before `position` and `id`."""
     interaction = found(interaction_id)
+    theirs = readable_by(interaction, current_user)
     after = request.args.get("after", type=int)
     position, before = request.args.get("position", type=int), id_argument("before")
     if after is not None and 0 <= after <= LARGEST_ID:
-        turns = turns_after(interaction.id, after, corrected_ids())
+        turns = turns_after(interaction.id, after, corrected_ids(), PAGE, theirs)
         seen_by_its_agent(interaction)
         return turns_of(interaction, turns, "interactions/_turns.html")
     place = (position, before) if before and position is not None and abs(position) < 2**31 else None
-    return turns_of(interaction, turns_before(interaction.id, place), "interactions/_earlier.html")
+    return turns_of(interaction, turns_before(interaction.id, place, PAGE, theirs), "interactions/_earlier.html")
 
 
 def corrected_ids() -> list[int]:
@@ -127,8 +130,11 @@ def utter(interaction_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return said(interaction, form, 422)
     speaker, whisper = form.heard()
+    pasted = [] if whisper else dialogue(form.text.data, *names_in(interaction))
     try:
-        utterance = say(interaction, speaker, form.text.data, whisper=whisper, now=utc_now())
+        one_turn = Turn(speaker, form.text.data, whisper=whisper, by_id=current_user.id if whisper else None)
+        turns = [Turn(one, text) for one, text in pasted] or [one_turn]
+        utterances = say_all(interaction, turns, now=utc_now())
     except DomainError as problem:
         db.session.rollback()
         form.text.errors = [str(problem)]
@@ -137,16 +143,24 @@ def utter(interaction_id: int) -> ResponseReturnValue:
     if not wants_partial():
         return redirect(workspace_of(interaction), code=303)
     response = said(interaction, UtteranceForm(formdata=None, speaker=form.speaker.data))
-    response.headers["HX-Trigger"] = json.dumps({"talk:said": {"interaction": interaction.id, "last": utterance.id}})
-    if speaker is Speaker.CUSTOMER and not whisper:
+    response.headers["HX-Trigger"] = json.dumps(
+        {"talk:said": {"interaction": interaction.id, "last": utterances[-1].id}}
+    )
+    if any(one.speaker is Speaker.CUSTOMER for one in turns):
         # After the swap: what the help pane asks stands in this form.
         response.headers["HX-Trigger-After-Swap"] = "customerSaid"
     return response
 
 
+def names_in(interaction: Interaction) -> tuple[set[str], set[str]]:
+    """What the customer and whoever writes it down may be called in a pasted conversation."""
+    customer, mine = interaction.customer, current_user.name
+    return {customer.name, customer.called}, {mine, mine.partition(" ")[0]}
+
+
 def said(interaction: Interaction, form: UtteranceForm, status: int = 200) -> Response:
     """The line to write in, by itself or on its page."""
-    turns = last_turns(interaction.id)
+    turns = last_turns(interaction.id, PAGE, readable_by(interaction, current_user))
     return render_page_or_partial(
         "interactions/live.html",
         "interactions/_say.html",

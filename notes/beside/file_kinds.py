@@ -8,7 +8,8 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from notes.screening import holds_card_number
+from console.card_numbers import holds_card_number, masked
+from notes.beside.pdf_words import Unread, words_of_pdf
 
 LARGEST = 5_000_000  # bytes of a file
 LARGEST_TEXT = 100_000  # bytes; text is looked through for card numbers
@@ -20,6 +21,18 @@ HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\
 FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
 MARKUP = re.compile(rb"\s*(?:<|#!|%PDF|MZ|\{\\rtf|MIME-Version:)", re.IGNORECASE)
 ACTIVE = re.compile(rb"<\s*(?:script|html|svg|iframe|object)\b", re.IGNORECASE)
+# A PDF puts the columns of a table side by side as words: figures in a row are no number. So only what is grouped as on
+# a card counts: four times four, or four, six and five (American Express) or four (Diners).
+GAP = r"[ .\u00a0\u2010-\u2013-]?"
+CARD_AS_PRINTED = re.compile(
+    rf"(?<!\d)(?<!\d[.,])(?=((?:[456]\d|2[2-7]|35)\d\d(?P<a>{GAP})\d{{4}}(?P=a)\d{{4}}(?P=a)\d{{4}}(?:(?P=a)\d{{3}})?"
+    rf"|3[046789]\d\d(?P<b>{GAP})\d{{6}}(?P=b)\d{{4,5}})(?!\d|[.,]\d))"
+)
+WORDS_IN = ("word/document.xml", "xl/sharedStrings.xml")  # the parts that are looked through for card numbers
+LARGEST_XML = 2_000_000  # bytes of such a part that are looked at
+ENDS_A_LINE = re.compile(r"</(?:w:p|w:tc|si)>|<w:(?:br|tab)\b")
+TAG = re.compile(r"<[^<>]*>")
+WITH_CARD_NUMBER = "seems to hold a card number. It is never stored: take it out and add the file again."
 OFFICE = "application/vnd.openxmlformats-officedocument."
 
 
@@ -60,10 +73,21 @@ def kind_of(content: bytes) -> Kind:
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return WEBP
     if content.startswith(b"%PDF-"):
-        return PDF
+        return pdf_kind(content)
     if content.startswith(b"PK\x03\x04"):
         return office_kind(content)
     return text_kind(content)
+
+
+def pdf_kind(content: bytes) -> Kind:
+    """A PDF that can be opened and whose words, where it has any, hold no card number."""
+    try:
+        words = words_of_pdf(content)
+    except Unread as reason:
+        raise Unfit(str(reason)) from None
+    if any(holds_card_number(part[1]) for part in CARD_AS_PRINTED.finditer(words)):
+        raise Unfit(WITH_CARD_NUMBER)
+    return PDF
 
 
 def office_kind(content: bytes) -> Kind:
@@ -76,15 +100,25 @@ def office_kind(content: bytes) -> Kind:
                 raise strange
             with archive.open("[Content_Types].xml") as part:
                 types = part.read(LARGEST_TEXT).decode("utf-8", "replace").lower()
+            words = "\n".join(words_in(archive, part) for part in WORDS_IN if part.lower() in names)
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, ValueError, zlib.error):
         raise strange from None
     code = "macroenabled" in types or "vbaproject" in types or "activex" in types
     if code or any(name.endswith((".bin", ".exe", ".js", ".vbs")) and "printersettings" not in name for name in names):
         raise Unfit("has macros or programs in it. Save it without them, or as a PDF, and add it again.")
+    if holds_card_number(words):
+        raise Unfit(WITH_CARD_NUMBER)
     for kind in (DOCX, XLSX):
         if f"{kind.media_type}.main+xml" in types:
             return kind
     raise strange
+
+
+def words_in(archive: zipfile.ZipFile, name: str) -> str:
+    """A part's text, a paragraph or a cell a line."""
+    with archive.open(name) as part:
+        xml = part.read(LARGEST_XML).decode("utf-8", "replace")
+    return TAG.sub("", ENDS_A_LINE.sub("\n", xml))
 
 
 def text_kind(content: bytes) -> Kind:
@@ -100,13 +134,13 @@ def text_kind(content: bytes) -> Kind:
     if len(content) > LARGEST_TEXT:
         raise Unfit(f"is longer than {LARGEST_TEXT // 1000} kB of text. Add it in parts.")
     if holds_card_number(text):
-        raise Unfit("seems to hold a card number. It is never stored: take it out and add the file again.")
+        raise Unfit(WITH_CARD_NUMBER)
     return TEXT
 
 
 def clean_name(name: str, kind: Kind | None = None) -> str:
-    """The bare name of a file, as its kind ends: no folders, no hidden signs, at most LONGEST_NAME characters."""
-    bare = HIDDEN.sub("", name.encode("utf-8", "replace").decode()).replace("\\", "/").rpartition("/")[2]
+    """The bare name of a file, as its kind ends: no folder, no hidden sign, no card number, at most LONGEST_NAME."""
+    bare = masked(HIDDEN.sub("", name.encode("utf-8", "replace").decode())).replace("\\", "/").rpartition("/")[2]
     bare = " ".join(FORBIDDEN.sub("_", bare).split()).strip(". ")
     ending = kind.endings[0] if kind else ""
     for one in kind.endings if kind else ():

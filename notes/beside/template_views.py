@@ -13,6 +13,7 @@ from wtforms.widgets import HiddenInput
 
 from console.auth.owning import may_change, own
 from console.auth.permissions import Permission, allowed, requires
+from console.customers.forms import no_card_number
 from console.db import db, utc_now
 from console.errors import Stale
 from console.web import stripped
@@ -30,7 +31,7 @@ OWN, SHARED = "own", "shared"
 class TemplateForm(FlaskForm):
     title = StringField(
         "Title",
-        [DataRequired("Give it a short title, such as Visit"), Length(max=80)],
+        [DataRequired("Give it a short title, such as Visit"), Length(max=80), no_card_number],
         [stripped],
         description="Its first letters, typed after a / in the note, find it",
     )

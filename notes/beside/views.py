@@ -26,7 +26,7 @@ from console.db import db, utc_now
 from console.web import count, render_page_or_partial, wants_partial
 from notes import queries
 from notes.beside import attachments, mentions
-from notes.beside.file_kinds import ACCEPT, BY_MEDIA_TYPE
+from notes.beside.file_kinds import ACCEPT, BY_MEDIA_TYPE, LARGEST
 from notes.beside.models import NoteAttachment
 from notes.following import after_saving
 from notes.mail.text import folded
@@ -62,12 +62,12 @@ def kind_label(file: NoteAttachment) -> str:
 @bp.app_template_filter()
 def file_size(size: int) -> str:
     """1.2 MB, 34 kB."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size // 1000, 1)} kB"
+    return f"{size / 1e6:.2g} MB" if size >= 1e6 else f"{max(size // 1000, 1)} kB"
 
 
 @bp.app_context_processor
 def what_files_are_taken() -> dict[str, Any]:
-    return {"files_accepted": ACCEPT, "most_files": attachments.MOST}
+    return {"files_accepted": ACCEPT, "most_files": attachments.MOST, "largest_file": LARGEST}
 
 
 def follow(note: Note) -> None:

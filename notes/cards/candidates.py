@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from calendar import month_name
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,7 +18,7 @@ from notes.cards.around import Around
 from notes.cards.checks import Find, Situation, about_content, folded
 from notes.cards.queries import may_be_quoted, refusals
 from notes.cards.turning import WORD, told
-from notes.cards.words import line_to_them
+from notes.cards.words import line_to_them, middle_of
 from notes.findings.pointing_out import topics
 from notes.findings.proposing import reader
 from notes.findings.sensitive import Remark, remarks_on
@@ -62,6 +62,11 @@ class Candidate:
     @property
     def key(self) -> str:
         return f"{self.note.id}:{self.begins}:{self.ends}"
+
+
+def reads_meaning() -> bool:
+    """Whether this process looks at the meaning of a card, and not at its words alone."""
+    return reader().ready_for_topics(encoder()) is not None
 
 
 def private() -> Find:
@@ -125,14 +130,18 @@ def that_fit(found: Sequence[Candidate]) -> list[Candidate]:
 
     By meaning, so that nothing is taken away before the model is loaded and the examples are read.
     """
+    unwanted = set(unfit(one.line for one in found))
+    return [replace(one, line="") if one.line in unwanted else one for one in found]
+
+
+def unfit(lines: Iterable[str]) -> list[str]:
+    """Those that say "You told us you …" of something nobody wants to read on a card; none while there is no model."""
     finder = reader().ready_for_cards(encoder())
-    said = [told(one.line) for one in found]
-    if finder is None or not any(said):
-        return list(found)
-    sure = finder.scores([text or "-" for text in said])[:, 0] >= FITS
-    return [
-        one if fits or not text else replace(one, line="") for one, text, fits in zip(found, said, sure, strict=True)
-    ]
+    said = [(line, text) for line in lines if (text := told(line))]
+    if finder is None or not said:
+        return []
+    scores = finder.scores([text for _, text in said])[:, 0]
+    return [line for (line, _), score in zip(said, scores, strict=True) if score < FITS]
 
 
 def sentences(notes: Sequence[Note]) -> Iterator[tuple[Note, Any]]:
@@ -214,6 +223,7 @@ def situation_of(
         as_gesture=as_gesture,
         boundaries=refused,
         near=close_to_boundaries(body, refused),
+        unfit=tuple(unfit(sentence.text for sentence in sentences_of(middle_of(body[:LONGEST_BODY], language)))),
         amounts=(f"{total // 100}.{total % 100:02}", f"{total // 100},{total % 100:02}") if total else (),
         known_names=(customer.name, us, *(line.name for line in order.lines)),
         quote=quote,

@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from console.card_numbers import holds_card_number
 from notes.cards.handwriting import LONGEST, lacking, lay_out
 from notes.cards.models import Paper
 from notes.cards.turning import WORD, WORDS, listed
 from notes.cards.words import PHRASES, middle_of
-from notes.screening import holds_card_number
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Situation:
     as_gesture: bool = False  # the card was given as a gesture
     boundaries: tuple[str, ...] = ()  # what else they refused, in words
     near: tuple[tuple[str, str], ...] = ()  # a boundary, and the words of the card that come close to it in meaning
+    unfit: tuple[str, ...] = ()  # sentences of the card that nobody may want to read there, by their meaning
     amounts: tuple[str, ...] = ()  # of the order, as its total is written: "95.00"
     known_names: tuple[str, ...] = ()  # of the customer, of us, of what was ordered: everybody who may be named
     quote: str = ""  # what is quoted from a note
@@ -140,6 +141,8 @@ def about_content(body: str, situation: Situation, sensitive: Find) -> Iterator[
         yield Check(
             "sensitive", f"{named or 'This'} may be too private for a card ({topic}). Say it without.", blocks=is_sure
         )
+    for sentence in situation.unfit:
+        yield Check("unfit", f"Would they like to read “{sentence}” from us? Check it.", blocks=False)
 
 
 def amount_in(amount: str, body: str) -> re.Match[str] | None:

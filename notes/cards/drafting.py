@@ -18,7 +18,7 @@ from console.events import Topic, record_event
 from console.feed import tell
 from console.web import locale
 from notes.cards.around import Around, around, arounds
-from notes.cards.candidates import Candidate, candidates, private, situation_of
+from notes.cards.candidates import Candidate, candidates, private, reads_meaning, situation_of
 from notes.cards.checks import Check, Find, check_card
 from notes.cards.gestures import tie_gesture
 from notes.cards.models import CardState, DeliveryCard, Paper
@@ -30,6 +30,10 @@ from notes.screening import fault_in, tidy
 LONGEST_BODY = 2_000
 LONGEST_REASON = 200
 AT_ONCE = 200  # cards that are approved or printed together
+ONE_BY_ONE = (
+    "Cards are checked by their words alone just now, not by their meaning, so none is approved unread. Read this one "
+    "and approve it; the next follows."
+)
 FASTER = "Somebody changed this card meanwhile. Both versions are below; nothing was saved."
 NOT_A_DRAFT = {
     CardState.APPROVED: "This card is approved. Take the approval back before you change it.",
@@ -37,6 +41,10 @@ NOT_A_DRAFT = {
     CardState.PACKED: "This card lies in the parcel already, so its words stand.",
     CardState.SKIPPED: "This card was left out. Draft another one for the order.",
 }
+
+
+class Unread(DomainError):
+    """Nobody has read them, and nothing here could in a person's place."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +208,11 @@ def approve_card(desk: Desk, words: Words, seen_version: int, *, actor: User, no
 def approve_ready(cards: Sequence[DeliveryCard], *, actor: User, now: datetime) -> tuple[list[int], int]:
     """Approve the drafts that nothing speaks against; returns their ids, and how many a person has to look at.
 
-    The same few statements for one and for all. Raises Stale when somebody changed one of them at this moment.
+    The same few statements for one and for all. Raises Unread while nothing looks at their meaning, and Stale when
+    somebody changed one of them at this moment.
     """
+    if cards and not reads_meaning():
+        raise Unread(ONE_BY_ONE)
     known = arounds([card.order_id for card in cards], now, to_write=False)
     find, us = private(), writer_of(actor)
     desks = [Desk(card, known[card.order_id], gone(known[card.order_id].order)) for card in cards]

@@ -45,7 +45,8 @@ OURS, OTHERS, PASSING = listed("ours"), listed("others"), listed("passing")
 ANIMALS, UNFIT, TITLES, TAKES_BACK = listed("animals"), listed("unfit"), listed("titles"), listed("takes_back")
 UNWANTED = re.compile(
     r"\b(?:(?:wants?|likes?|needs?) to (?:know|see if)|(?:not|n't) (?:want|need)|wants? no|rather not|would like h\w+"
-    r"|never\b.*\bagain|(?:speak|talk)s? to a|send it back|wants? it back)\b"
+    r"|never\b.*\bagain|(?:speak|talk)s? to a|send it back|wants? it back"
+    r"|(?:is|was|were|been|being|got) (?:told|asked|promised|assured|answered|informed|warned))\b"
 )
 PEOPLE = {
     "she": ("she", "her", "hers", "herself"),

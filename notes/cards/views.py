@@ -16,6 +16,7 @@ from console.web import LARGEST_ID, count, render_page_or_partial, today, wants_
 from console.web import day as day_words
 from notes.cards import drafting as cards
 from notes.cards import queries as card_queries
+from notes.cards.candidates import reads_meaning
 from notes.cards.drafting import Words, writer_of
 from notes.cards.forms import CardForm, ReasonForm
 from notes.cards.handwriting import LONGEST, lay_out
@@ -36,7 +37,8 @@ def index() -> ResponseReturnValue:
     chosen = Show(show) if show in list(Show) else abort(404)
     rows, older = card_queries.page_of(utc_now(), chosen, cursor_from(request.args.get("before")))
     older_url = url_for(".index", show=chosen.value, before=str(older)) if older else ""
-    context = {"rows": rows, "older_url": older_url, "chosen": chosen, "shows": list(Show)}
+    shown = {"chosen": chosen, "shows": list(Show), "reads_meaning": reads_meaning()}
+    context = {"rows": rows, "older_url": older_url} | shown
     if wants_partial() and "before" in request.args:
         return make_response(render_template("cards/_rows.html", **context))
     return render_page_or_partial("cards/index.html", "cards/_list.html", **context)
@@ -169,6 +171,10 @@ def approvals() -> ResponseReturnValue:
     try:
         approved, left = cards.approve_ready(waiting, actor=current_user, now=now)
         db.session.commit()
+    except cards.Unread as reason:
+        db.session.rollback()
+        flash(str(reason), "warn")
+        return redirect(url_for(".show", card_id=waiting[0].id), code=303)
     except Stale:
         db.session.rollback()
         flash("Somebody changed one of these cards at this moment. Nothing was approved; press once more.", "warn")
@@ -244,7 +250,8 @@ def show_card(card: DeliveryCard, form: CardForm, status: int = 200, **context: 
 def preview_of(card: DeliveryCard, words: Words, desk: cards.Desk | None = None) -> dict[str, Any]:
     desk = desk or cards.desk(card, utc_now())
     found = cards.checks(desk, words, writer_of(current_user)) if card.state is CardState.DRAFT else []
-    return {"card": card, "desk": desk, "laid": lay_out(words.body[:LONGEST], words.paper), "checks": found}
+    laid = lay_out(words.body[:LONGEST], words.paper)
+    return {"card": card, "desk": desk, "laid": laid, "checks": found, "reads_meaning": reads_meaning()}
 
 
 def fields_of(card: DeliveryCard) -> dict[str, Any]:

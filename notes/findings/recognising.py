@@ -38,7 +38,9 @@ QUESTION = re.compile(
     re.IGNORECASE,
 )
 LEAD = re.compile(
-    r"^(?:[-*•–—>+]|\d{1,2}[.)]|\[[ x]?\]|(?:reason|resolution|result|note|nb|info)\s*[:–-])\s*", re.IGNORECASE
+    r"^(?:[-*•–—>+]|[\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|\d{1,2}[.)]|\[[ x]?\]"
+    r"|(?:reason|resolution|result|note|nb|info)\s*[:–-])\s*",
+    re.IGNORECASE,
 )
 BREAK = re.compile(
     r"; |, (?=(?:so|but|and|i|we|i['’]ll|we['’]ll|he|she|they|no|never|don['’]t|please)\b)"

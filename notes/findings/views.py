@@ -135,6 +135,7 @@ def show(rows: list[NoteFinding], status: int, **given: object) -> Response:
         "proposals": [(row, typed.get(row.id) or FindingForm.of(row)) for row in is_open],
         "settled": sorted((row for row in rows if row.settled_at), key=lambda row: str(row.settled_at)),
         "waits": waits,
+        "looks": may_come,
     }
     return render_page_or_partial("notes/findings.html", "notes/_findings.html", status, **context, **given)
 

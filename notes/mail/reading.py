@@ -15,11 +15,12 @@ from email.utils import getaddresses, parsedate_to_datetime
 
 from charset_normalizer import from_bytes
 
+from console.card_numbers import holds_card_number
 from console.contacts import parse_email
 from notes.beside.attachments import File
 from notes.beside.file_kinds import HIDDEN
 from notes.mail.text import note_of, text_of_html
-from notes.screening import LONGEST_NOTE, holds_card_number
+from notes.screening import LONGEST_NOTE
 
 LARGEST = 25_000_000  # bytes; what most mail servers take
 LONGEST_KEY = 120  # characters of a note's external id

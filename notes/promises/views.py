@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
 from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -12,11 +14,12 @@ from sqlalchemy import select
 
 from console.auth.models import User
 from console.auth.permissions import Permission, allowed, may, requires
+from console.config import is_time_zone
 from console.customers.models import Customer
 from console.customers.timeline import Cursor, cursor_from
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import render_page_or_partial, wants_partial
+from console.web import locale, render_page_or_partial, wants_partial, zone
 from notes.forms import PromiseForm
 from notes.models import Promise
 from notes.promises.forms import ChangeForm, HandOverForm, ListForm
@@ -44,6 +47,15 @@ ACTS = {
     "release": (release_promise, "Promise released"),
     "reopening": (reopen_promise, "The promise is open again"),
 }
+
+
+@bp.app_template_filter()
+def where_they_are(due_at: datetime, customer: Customer) -> str:
+    """The moment by the customer's own clock, "Fri 27 Nov, 23:59"; empty when that is ours, or is not known."""
+    name = customer.time_zone or ""
+    if not is_time_zone(name) or due_at.astimezone(ZoneInfo(name)).utcoffset() == due_at.astimezone(zone()).utcoffset():
+        return ""
+    return str(format_datetime(due_at, "EEE d MMM, HH:mm", tzinfo=ZoneInfo(name), locale=locale()))
 
 
 @bp.get("/promises")

@@ -22,8 +22,8 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from console.db import db
 from knowledge.approximate import Approximate
 from knowledge.index_postgresql import SETTINGS, as_text
-from knowledge.matrix import highest
 from knowledge.nearby import NONE, Numbers, Vectors
+from knowledge.snapshot import highest
 from notes.searching.models import Remembered, RememberedVector
 from notes.searching.pgvector_schema import has_halves
 from notes.searching.words import Marks
@@ -38,7 +38,8 @@ CHUNK = 20_000
 FEW = 1_000  # rows that filters leave: so few are read and compared one by one, exactly
 MOST_OF_ONE = 2_000  # of one customer that are compared, the newest
 WALK = 400  # candidates that PostgreSQL's index keeps: of a million .78 of the truly nearest ten, with 120 .54
-DEEPER = 8  # so many times as many are asked for where filters drop most of them afterwards
+DEEPER = 8  # so many times as many are asked for where filters drop most of them afterwards …
+DEEPEST = 2_000  # … and on PostgreSQL, which stops as soon as enough of them fit, so many at the most
 
 Vector = RememberedVector.__table__.c
 OF_MODEL = select(Vector.id).where(Vector.model == bindparam("model"))
@@ -58,33 +59,43 @@ OF_THESE = select(Vector.remembered_id, Vector.vector).where(
 )
 MARKED = select(Remembered.id, Remembered.marks).where(Remembered.id.in_(bindparam("ids", expanding=True)))
 POSTGRESQL = """
-SELECT h.remembered_id FROM remembered_halves h {join}
-WHERE h.model = :model AND vector_dims(h.embedding) = {size} {condition}
-ORDER BY h.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size})) LIMIT :count"""
+SELECT h.remembered_id, h.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size})) AS far
+FROM remembered_halves h WHERE h.model = :model AND vector_dims(h.embedding) = {size}
+ORDER BY h.embedding::halfvec({size}) <#> CAST(:question AS halfvec({size})) LIMIT :looked"""
+POSTGRESQL_MARKED = """
+WITH near AS MATERIALIZED ({near}) SELECT near.remembered_id FROM near JOIN remembered r ON r.id = near.remembered_id
+WHERE r.terms @@ CAST(:marks AS tsquery) ORDER BY near.far LIMIT :count"""
+HOW_MANY_FIT = text("EXPLAIN (FORMAT JSON) SELECT 1 FROM remembered WHERE terms @@ CAST(:marks AS tsquery)")
 
 
 def of_customer(customer_id: int, vector: Vectors, model: str, count: int) -> Numbers:
-    """The `count` ids of one customer nearest to a unit vector, best first."""
-    rows = db.session.connection().execute(OF_CUSTOMER, {"customer": customer_id, "model": model}).all()
+    """The `count` ids of one customer nearest to a unit vector, best first.
+
+    Of what is committed. It does not use the session, so another thread may ask.
+    """
+    with db.engine.connect() as connection:
+        rows = connection.execute(OF_CUSTOMER, {"customer": customer_id, "model": model}).all()
     return nearest_of(rows, vector, count)
 
 
 def of_all(marks: Marks, vector: Vectors, model: str, count: int) -> Numbers | None:
     """The same of all customers, about and in about that order. None while that is being prepared."""
-    if marks:
-        statement, given = marks.statement()
-        few = db.session.connection().execute(statement, given | {"most": FEW + 1}).scalars().all()
-        if len(few) <= FEW:
-            rows = db.session.connection().execute(OF_THESE, {"ids": few, "model": model}).all() if few else []
-            return nearest_of(rows, vector, count)
-    if keeps_halves():
-        return in_postgresql(marks, vector, model, count)
+    with db.engine.connect() as connection:
+        if marks and may_be_few(connection, marks):
+            statement, given = marks.statement()
+            few = connection.execute(statement, given | {"most": FEW + 1}).scalars().all()
+            if len(few) <= FEW:
+                rows = connection.execute(OF_THESE, {"ids": few, "model": model}).all() if few else []
+                return nearest_of(rows, vector, count)
+        if keeps_halves(connection):
+            return in_postgresql(connection, marks, vector, model, count)
     snapshot = held(model).fresh()
     if snapshot is None or not marks:
         return None if snapshot is None else snapshot.nearest(vector, count)
     near = snapshot.nearest(vector, count * DEEPER).tolist()
-    given = {"ids": near}
-    fit = {row.id for row in db.session.connection().execute(MARKED, given) if marks.fit(row.marks)} if near else set()
+    with db.engine.connect() as connection:
+        rows = connection.execute(MARKED, {"ids": near}).all() if near else []
+    fit = {row.id for row in rows if marks.fit(row.marks)}
     return np.array([id for id in near if id in fit][:count], np.int64)
 
 
@@ -102,24 +113,30 @@ def unpacked(stored: Any) -> Vectors:
     return np.frombuffer(b"".join(parts), np.float16).reshape(len(parts), -1).astype(np.float32)
 
 
-def in_postgresql(marks: Marks, vector: Vectors, model: str, count: int) -> Numbers:
-    given: dict[str, Any] = {"model": model, "question": as_text(vector), "count": count}
-    words = {"size": len(vector), "join": "", "condition": ""}
+def may_be_few(connection: Connection, marks: Marks) -> bool:
+    """Whether it is worth a look. PostgreSQL would read through a million rows to find the newest thousand that fit, so
+    its planner is asked how many it expects."""
+    if connection.dialect.name == "sqlite":
+        return True
+    plan = connection.execute(HOW_MANY_FIT, {"marks": marks.of_tsquery}).scalar_one()
+    return bool(plan[0]["Plan"]["Plan Rows"] <= 2 * FEW)
+
+
+def in_postgresql(connection: Connection, marks: Marks, vector: Vectors, model: str, count: int) -> Numbers:
+    statement = POSTGRESQL.format(size=len(vector))
+    given: dict[str, Any] = {"model": model, "question": as_text(vector), "looked": count}
     if marks:
-        words["join"] = "JOIN remembered r ON r.id = h.remembered_id"
-        words["condition"] = "AND r.terms @@ CAST(:marks AS tsquery)"
-        given["marks"] = marks.of_tsquery
-    connection = db.session.connection()
+        statement = POSTGRESQL_MARKED.format(near=statement)
+        given |= {"looked": DEEPEST, "count": count, "marks": marks.of_tsquery}
     connection.execute(SETTINGS, {"walk": str(max(WALK, count))})
-    found = connection.execute(text(POSTGRESQL.format(**words)), given).scalars().all()
-    return np.array(found, np.int64)
+    return np.array(connection.execute(text(statement), given).scalars().all(), np.int64)
 
 
-def keeps_halves() -> bool:
+def keeps_halves(connection: Connection) -> bool:
     """Whether PostgreSQL answers; looked at once for each database."""
     known: bool | None = current_app.extensions.get("notes.halves")
     if not known:  # it may come later, see `flask notes embed`
-        known = current_app.extensions["notes.halves"] = has_halves(db.session.connection())
+        known = current_app.extensions["notes.halves"] = has_halves(connection)
     return known
 
 

@@ -16,6 +16,7 @@ from console.auth.models import User
 from console.customers.models import Customer
 from console.db import db
 from console.interactions.models import Utterance
+from knowledge.beside import beside
 from knowledge.embedding import Encoder, EncoderState, encoder, unpacked
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.keywords import STOP_WORDS, TOKEN, content_words, last_word, stem, words_in_common
@@ -194,12 +195,13 @@ def find(
     if asked.vector is not None and asked.is_lone_word and where.customer_id is not None:
         asked = replace(asked, vector=vector_of_word(question, model))
     marks = where.marks(now)
+    looked = beside(by_meaning, asked.vector, where, marks, model.name)
     ids, scores, rare = NONE, np.zeros(0, np.float32), [1.0] * (len(asked.words) + bool(asked.beginning))
     if use is not Use.MEANING:
         ids, scores, rare = search_words.find(asked.words, marks, BY_WORDS, beginning=asked.beginning)
     terms = [*asked.words, asked.beginning] if asked.beginning else asked.words
     asked = Asked(asked.words, asked.beginning, asked.vector, dict(zip(terms, rare, strict=False)))
-    near = by_meaning(asked.vector, where, marks, model.name)
+    near = looked.result()
     if near is None:
         notice, warming = notice or PREPARING, True
     every = {int(id) for id in (*ids, *(near if near is not None else NONE))}

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
 from typing import Any
 
@@ -25,6 +25,7 @@ from knowledge.nearby import Numbers, Vectors
 
 MOST_WORDS = 10  # of a question
 MOST_OF_A_WORD = 500  # rows
+ENOUGH_TOGETHER = 10  # rows that were found for each of the words asked for together, from which on they are not
 TOGETHER = 3  # words that are asked for together: of more, the longest ones, which are mostly the rarest
 ACCENTS = re.compile("[\u0300-\u036f]")
 
@@ -79,28 +80,32 @@ def find(
 ) -> tuple[Numbers, Vectors, list[float]]:
     """At most `limit` ids and scores, best first and the newer of equal ones, and how rare each of the words is.
 
-    One statement. `beginning`: of a word that is still being typed; its rarity is the last one.
+    One statement, or two. `beginning`: of a word that is still being typed; its rarity is the last one.
     """
     terms = [(word, "") for word in words[:MOST_WORDS]] + ([(beginning, "*")] if beginning else [])
     if not terms:
         return np.zeros(0, np.int64), np.zeros(0, np.float32), []
-    longest = sorted(terms, key=lambda term: -len(term[0]))[:TOGETHER]
-    asked = [[term] for term in terms] + ([longest] if len(terms) > 1 else [])
-    rows = db.session.connection().execute(*(on_sqlite if is_sqlite() else on_postgresql)(asked, marks)).all()
-    places, ids = np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows)).reshape(-1, 2).T
-    in_all = int(ids[places == -1][0])
-    # Of equal scores `together` takes the lower id first, which here is to be the newer one's.
-    found = [
-        Places(-ids[places == place], np.ones(int((places == place).sum()), np.float32)) for place in range(len(asked))
-    ]
-    rare = [rarity(len(one.ids), in_all) for one in found[: len(terms)]]
-    weighed = list(zip(found, rare, strict=False))
-    if len(asked) > len(terms):
-        cut_off = (place for place, one in enumerate(found[:-1]) if len(one.ids) >= MOST_OF_A_WORD)
-        missed = sum(rare[place] for place in cut_off if terms[place] in longest)
-        weighed.append((found[-1], missed))
+    found, in_all = holding([[term] for term in terms], marks)
+    rare = [rarity(len(one.ids), in_all) for one in found]
+    weighed = list(zip(found, rare, strict=True))
+    longest = sorted(range(len(terms)), key=lambda place: -len(terms[place][0]))[:TOGETHER]
+    missed = sum(rare[place] for place in longest if len(found[place].ids) >= MOST_OF_A_WORD)
+    if missed and len(terms) > 1:
+        held_all = reduce(np.intersect1d, (found[place].ids for place in longest))
+        # Where the newest of each word hold all of them often, so do hundreds of thousands further down.
+        if len(held_all) < ENOUGH_TOGETHER:
+            weighed.append((holding([[terms[place] for place in longest]], marks)[0][0], missed))
     best, scores = together(weighed, limit)
     return -best, scores, rare
+
+
+def holding(asked: Sequence[Sequence[tuple[str, str]]], marks: Marks) -> tuple[list[Places], int]:
+    """The newest rows that hold all of each group of terms, their ids negative; and how many rows there are in all."""
+    rows = db.session.connection().execute(*(on_sqlite if is_sqlite() else on_postgresql)(asked, marks)).all()
+    places, ids = np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows)).reshape(-1, 2).T
+    # Of equal scores `together` takes the lower id first, which here is to be the newer one's.
+    found = [-ids[places == place] for place in range(len(asked))]
+    return [Places(own, np.ones(len(own), np.float32)) for own in found], int(ids[places == -1][0])
 
 
 def on_sqlite(asked: Sequence[Sequence[tuple[str, str]]], marks: Marks) -> tuple[TextClause, dict[str, str]]:

@@ -1,6 +1,7 @@
 // The few things that htmx and HTML cannot do by themselves. Each module looks after its own attributes.
 import "./theme.js";
 import "./csrf.js";
+import "./again.js";
 import "./toasts.js";
 import "./menus.js";
 import "./focus.js";

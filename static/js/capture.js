@@ -2,7 +2,8 @@
 import { holdsCardNumber } from "./card_numbers.js";
 import { forget } from "./drafts.js";
 import { icon, toast } from "./toasts.js";
-import { customers, drop, keep, learn, mayBeSent, owner, send, waiting } from "./waiting.js";
+import { customers, drop, isSending, isWaiting, keep, learn, mayBeSent, send, waiting } from "./waiting.js";
+import { dropFiles, dropOtherFiles, filesOf, keepFiles } from "./waiting_files.js";
 
 const page = document.querySelector("[data-capture]");
 const alone = page.dataset.capture === "offline";
@@ -36,17 +37,23 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (isForm(form) && detail.xhr.status < 400) drop(form.elements.client_key.value);
 });
 
-function keepForm(form) {
+const CARD = { kind: "bad", title: "This looks like a card number", text: "It is never stored: take it out, the last four digits are enough." };
+
+async function keepForm(form) {
   const fields = Object.fromEntries([...new FormData(form)].filter(([name, value]) => name !== "csrf_token" && typeof value === "string"));
+  const added = [...files(form)];
   if (!fields.body.trim()) return form.elements.body.focus();
-  if (files(form).length) return toast({ kind: "warn", title: "There is no connection", text: "The words can wait on this device, a file cannot. Take it out, or save again when there is a connection." });
-  if (holdsCardNumber(fields.body)) return toast({ kind: "bad", title: "This looks like a card number", text: "It is never stored: take it out, the last four digits are enough." });
-  fields.client_key ||= uuid();
+  if (holdsCardNumber([fields.body, fields.promise_text, fields.about].join("\n"))) return toast(CARD);
+  fields.client_key ||= form.elements.client_key.value = uuid(); // pressed twice, kept once
   fields.written_at ||= new Date().toISOString();
+  const fault = await faultIn(added, form.elements.files?.dataset);
+  if (fault) return toast(fault);
   const chosen = customers().find((one) => String(one.id) === fields.customer_id);
   try {
-    keep({ fields, name: chosen?.name ?? form.dataset.about ?? fields.about ?? "" });
+    if (added.length) await keepFiles(fields.client_key, added);
+    keep({ fields, files: added.length, name: chosen?.name ?? form.dataset.about ?? fields.about ?? "" });
   } catch {
+    if (added.length) dropFiles(fields.client_key).catch(() => {});
     return toast({ kind: "bad", title: "This device has no room left", text: "The note is still in the box. Send or delete what waits, then save again." });
   }
   toast({ title: "Kept on this device", text: "It is sent when there is a connection." });
@@ -59,6 +66,27 @@ function keepForm(form) {
 }
 
 const files = (form) => form.elements.files?.files ?? [];
+
+// What the server would refuse, told before it waits for nothing.
+async function faultIn(added, { largest, most } = {}) {
+  if (added.length > most) return { kind: "warn", title: `A note holds ${most} files`, text: "Take some out, then save again." };
+  for (const file of added) {
+    if (file.size > largest) return { kind: "warn", title: `${file.name} is too large`, text: `${largest / 1e6} MB fit. Take it out or make it smaller, then save again.` };
+    if (holdsCardNumber(file.name) || (file.type.startsWith("text/") && holdsCardNumber(await file.text()))) return { ...CARD, text: `${file.name} is never stored with it: take the number out, the last four digits are enough.` };
+  }
+}
+
+// The files of a note that waited, once it is open in the server's form.
+async function putBack() {
+  const form = document.querySelector("form[data-keeps]"), field = form?.elements.files;
+  const note = field && !field.files.length && latest(form.elements.client_key.value);
+  if (!note?.files) return;
+  const all = new DataTransfer();
+  for (const file of await filesOf(note.fields.client_key)) all.items.add(file);
+  field.files = all.files;
+  field.closest("details").open = true;
+  form.querySelector("[data-choose-again]")?.remove();
+}
 
 async function attempt() {
   tell(await send());
@@ -78,7 +106,7 @@ function tell(why) {
 }
 
 document.addEventListener("waiting", draw);
-document.addEventListener("htmx:load", draw);
+document.addEventListener("htmx:load", () => { draw(); putBack(); });
 document.addEventListener("click", ({ target }) => target.closest("[data-send]") && attempt());
 document.addEventListener("online", () => tell(""));
 
@@ -108,7 +136,7 @@ function drawn(note) {
   item.dataset.key = key;
   part("name").textContent = note.name || "About nobody yet";
   part("state").textContent = note.problems?.length ? "Not taken" : note.held ? "Changed, not sent" : whom ? "Waiting to be sent" : "Say whom it is about, then it is sent";
-  part("at").textContent = new Date(at).toLocaleString(document.documentElement.lang, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  part("at").textContent = new Date(at).toLocaleString(document.documentElement.lang, { weekday: "short", hour: "2-digit", minute: "2-digit" }) + (note.files ? ` · ${note.files === 1 ? "1 file" : `${note.files} files`}` : "");
   const box = part("body");
   box.value = body;
   box.setAttribute("aria-label", `Note about ${note.name || "nobody yet"}`);
@@ -133,8 +161,9 @@ const latest = (key) => waiting().find((note) => note.fields.client_key === key)
 function change({ fields: { client_key: key } }, body, item) {
   const note = latest(key);
   if (!note) return;
-  keep({ ...note, fields: { ...note.fields, body }, held: true });
-  item.querySelector('[data-part="state"]').textContent = "Changed, not sent";
+  const isCard = holdsCardNumber(body); // what was there before is kept until it is taken out
+  if (!isCard) keep({ ...note, fields: { ...note.fields, body }, held: true });
+  item.querySelector('[data-part="state"]').textContent = isCard ? "This looks like a card number: take it out" : "Changed, not sent";
 }
 
 // The server's own form, as it was filled in: it asks whom the note is about, or says what is wrong.
@@ -191,7 +220,7 @@ function uuid() {
 async function back() {
   if (!navigator.onLine || box.value || box.form.elements.body.value || list().contains(document.activeElement)) return;
   const answer = await fetch(page.dataset.waitingUrl, { method: "HEAD", cache: "no-store" }).catch(() => null);
-  if (answer && answer.status < 500) location.reload();
+  if (answer && answer.status < 500 && !isSending()) location.reload(); // it would be sent twice, and what is told of it lost
 }
 
 draw();
@@ -204,6 +233,8 @@ if (alone) {
   addEventListener("online", back);
   setInterval(back, 5000);
 } else {
+  putBack();
+  dropOtherFiles(isWaiting).catch(() => {});
   learn().catch(() => {});
   navigator.serviceWorker?.register(page.dataset.worker, { scope: page.dataset.scope, updateViaCache: "none" }).catch(() => {});
 }

@@ -1,12 +1,19 @@
 // The talk on the page: what arrives is put where it was said, and the reader stays where they are.
 // #turns holds the turns, each id="turn-ID" data-position; #arrivals takes what the server sends and is emptied into it.
+import { masked } from "./card_numbers.js";
+
 const NEAR = 48; // px from the end that still count as being at the end
+const PAGE = 60; // turns of one answer: with as many as that there may be more
 let known = 0; // the last id that is here
 let asking = false;
 let again = null;
+let isBehind = false;
+let typed = null;
+let pressed = false;
 
 document.addEventListener("htmx:load", ({ detail }) => detail.elt.querySelector?.("#turns") && begin());
 document.addEventListener("DOMContentLoaded", begin);
+document.querySelector("#open-talks [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 if (document.readyState !== "loading") begin();
 
 document.body.addEventListener("live:utterances", ({ detail }) => {
@@ -45,6 +52,42 @@ for (const type of ["mouseover", "focusin"]) {
   });
 }
 
+// What is typed and not sent stays with its talk while the tab is open: another talk may be looked at meanwhile.
+document.addEventListener("input", ({ target }) => target.id === "say-text" && keep(target, target.value));
+
+// What is being typed outlives the card that is put afresh, and the turn before that was still on its way.
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig, xhr } }) => {
+  const box = target.matches?.("#live, #say") && target.querySelector("#say-text");
+  if (!box) return;
+  const sent = requestConfig.verb === "post" && xhr.status < 400 ? requestConfig.parameters.text ?? "" : "";
+  const text = box.value.startsWith(sent) ? box.value.slice(sent.length) : box.value;
+  const isNew = text && (xhr.status < 400 || text !== requestConfig.parameters.text);
+  if (sent) keep(box, isNew ? text : "");
+  typed = isNew ? { text, speaker: document.getElementById("say-speaker").value, pressed } : null;
+  pressed = false;
+});
+document.addEventListener("submit", ({ target }) => {
+  if (target.matches("#say.htmx-request")) pressed = true; // while the turn before is on its way: htmx would forget it
+}, true);
+document.addEventListener("htmx:afterSwap", () => {
+  const box = typed && document.getElementById("say-text");
+  if (!box) return;
+  const { text, speaker, pressed: again } = typed;
+  typed = null;
+  box.value = text;
+  document.getElementById("say-speaker").value = speaker;
+  if (again) box.form.requestSubmit();
+});
+
+function slot(box) {
+  return `unsent:${document.body.dataset.user}:${box.dataset.interaction}`;
+}
+
+function keep(box, text) {
+  if (text) sessionStorage.setItem(slot(box), masked(text));
+  else sessionStorage.removeItem(slot(box));
+}
+
 function list() {
   return document.querySelector("#live #turns");
 }
@@ -55,6 +98,8 @@ function begin() {
   turns.dataset.begun = "true";
   known = Math.max(0, ...ids(turns));
   turns.scrollTop = turns.scrollHeight;
+  const box = document.getElementById("say-text");
+  if (box && !box.value) box.value = sessionStorage.getItem(slot(box)) ?? "";
   turns.addEventListener("scroll", () => isAtEnd(turns) && showNew(0), { passive: true });
 }
 
@@ -73,6 +118,7 @@ async function ask(corrected) {
   if (corrected) url.searchParams.set("corrected", corrected);
   try {
     await htmx.ajax("GET", url.pathname + url.search, { source: "#arrivals", target: "#arrivals", swap: "innerHTML" });
+    if (isBehind) await catchUp();
   } finally {
     asking = false;
     const more = again;
@@ -81,8 +127,18 @@ async function ask(corrected) {
   }
 }
 
+// So much came at once that the latest of it stands in place of what was here; the rest is above, under "Earlier".
+async function catchUp() {
+  const turns = list();
+  const wasAtEnd = isAtEnd(turns);
+  await htmx.ajax("GET", new URL(turns.dataset.url, location.href).pathname, { source: "#turns", target: "#turns", swap: "innerHTML" });
+  known = Math.max(known, ...ids(turns));
+  if (wasAtEnd) toEnd();
+}
+
 function merge(arrivals) {
   const turns = list();
+  isBehind = arrivals.children.length >= PAGE;
   const wasAtEnd = isAtEnd(turns);
   let added = 0, heard = 0;
   for (const turn of [...arrivals.children]) {

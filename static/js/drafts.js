@@ -1,4 +1,6 @@
 // textarea[data-draft="key"]: what is typed there, and in the form around it, survives a closed tab, until it is saved, discarded or a week old.
+import { masked } from "./card_numbers.js";
+
 const PREFIX = `draft:${document.body.dataset.user ?? localStorage.getItem("capture:user") ?? ""}:`; // without a connection the page knows no user
 const SENT = "drafts-sent";
 const WEEK = 7 * 24 * 3600 * 1000;
@@ -16,8 +18,8 @@ document.addEventListener("input", ({ target }) => {
   if (!area) return;
   const rest = around(area);
   if (!area.value.trim() && !rest.some(isTyped)) return localStorage.removeItem(slot(area));
-  const fields = rest.map((one) => [one.name, ticks(one) ? one.checked && one.value : one.value]);
-  localStorage.setItem(slot(area), JSON.stringify({ at: Date.now(), text: area.value, fields }));
+  const fields = rest.map((one) => [one.name, ticks(one) ? one.checked && one.value : masked(one.value)]);
+  localStorage.setItem(slot(area), JSON.stringify({ at: Date.now(), text: masked(area.value), fields }));
 });
 
 // A plain form is known to be saved when the next page does not show it as refused.

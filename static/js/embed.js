@@ -2,16 +2,24 @@
 // The token is kept in this script alone: it is taken out of the address, so that neither history nor a reload holds it.
 const POLL = 4_000; // ms between two looks at what was said
 const PAUSE = 250;
+const ADDRESS = 5_000; // bytes of words: they travel in the address, and gunicorn.conf.py takes no more than 8,190 of one
 const CONTEXT = ["interaction", "customer", "external_id", "source"];
 const [answers, trouble, ask] = ["answers", "trouble", "ask"].map((id) => document.getElementById(id));
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
 const context = new URLSearchParams();
-let origin, text = "", last = null, interaction = null, waiting, running = 0;
+let token, origin, text = "", last = null, interaction = null, isOther = true, waiting, running = 0;
 
-history.replaceState(null, "", location.pathname + location.search);
 for (const [name, value] of new URLSearchParams(location.search)) if (CONTEXT.includes(name)) context.set(name, value);
-if (token) load();
-else say("This frame was opened without a token. The desk that holds it asks for one.");
+begin();
+// The same address with a new token behind its # loads nothing anew.
+window.addEventListener("hashchange", begin);
+
+function begin() {
+  token = new URLSearchParams(location.hash.slice(1)).get("token");
+  history.replaceState(null, "", location.pathname + location.search);
+  origin = last = null;
+  if (token) load();
+  else say("This frame was opened without a token. The desk that holds it asks for one.");
+}
 
 window.addEventListener("message", ({ source, origin: from, data }) => {
   if (source !== window.parent || from !== origin || data?.type !== "plusone:context") return;
@@ -22,6 +30,7 @@ window.addEventListener("message", ({ source, origin: from, data }) => {
   }
   text = typeof data.text === "string" ? data.text.slice(0, 4000) : "";
   last = null;
+  isOther = true;
   load();
 });
 
@@ -53,7 +62,7 @@ async function load() {
   const run = ++running;
   const url = new URL(document.body.dataset.help, location.href);
   url.search = context;
-  if (text.trim()) url.searchParams.set("text", text);
+  if (text.trim()) url.searchParams.set("text", fitting(text));
   if (last !== null) url.searchParams.set("after", last);
   let answer;
   try {
@@ -70,8 +79,10 @@ function take(found) {
   trouble.hidden = true;
   const isFirst = !origin;
   ({ origin, last, interaction } = found);
-  if (!answers.contains(document.activeElement) && !answers.matches(":hover") || !answers.querySelector("article")) answers.innerHTML = found.html;
+  const isUsed = answers.contains(document.activeElement) || answers.matches(":hover");
+  if (isOther || !isUsed || !answers.querySelector("article")) answers.innerHTML = found.html;
   else last = null; // what is being used stays; looked at again the next time
+  isOther = false;
   if (!isFirst) return;
   tell({ type: "plusone:ready" });
   tellHeight();
@@ -80,7 +91,14 @@ function take(found) {
 function over() {
   answers.replaceChildren();
   say("This frame's time is over. Reload the page that holds it.");
-  tell({ type: "plusone:expired" });
+  tell({ type: "plusone:expired" }, "*"); // it gives nothing away, and a token that was over at once named no origin
+}
+
+function fitting(words) {
+  const letters = [...words];
+  const bytes = () => String(new URLSearchParams({ text: letters.join("") })).length;
+  while (bytes() > ADDRESS) letters.length = Math.floor(letters.length * ADDRESS / bytes());
+  return letters.join("");
 }
 
 function later(ms) {
@@ -94,8 +112,8 @@ function tellHeight() {
 }
 
 // Only to the origin that the token was made for, as the server says.
-function tell(message) {
-  if (origin && window.parent !== window) window.parent.postMessage(message, origin);
+function tell(message, to = origin) {
+  if (to && window.parent !== window) window.parent.postMessage(message, to);
 }
 
 function say(words) {

@@ -1,9 +1,12 @@
 // <div data-help="/interactions/7/help" data-help-talk="interaction:7"> holds the answers that fit what a customer says.
 // They are asked for afresh when the customer has spoken, at most once in BURST; only the latest answer counts. What
 // still fits keeps its place, and nothing goes while it is pointed at, focused, open or being copied from.
+import { settleOn } from "./focus.js";
+
 const BURST = 400; // ms
 const WARMING = 2000; // ms until asking again while the search by meaning starts
 let asking, timer, askedAt = -BURST, number = 0, waiting = null;
+const released = new Set(); // cards and parts in which the agent has just changed something: they show it at once
 
 const pane = () => document.querySelector("[data-help]");
 const list = () => pane()?.querySelector("[data-help-last]");
@@ -29,6 +32,10 @@ document.addEventListener("htmx:configRequest", (event) => {
 for (const name of ["pointerout", "focusout", "toggle", "selectionchange"]) {
   document.addEventListener(name, () => waiting && setTimeout(settle), true);
 }
+document.addEventListener("htmx:afterRequest", ({ detail: { successful, requestConfig, elt } }) => {
+  const changed = successful && /\/(help|signals)\/\w+$/.test(requestConfig.path) && elt.closest("[data-article], [data-part]");
+  if (changed) released.add(nameOf(changed));
+});
 if (pane() && !list()) load();
 
 function isOurs(detail) {
@@ -77,6 +84,7 @@ function show(fresh) {
     else replace(there, part);
   }
   if (showCards(old.querySelector("[data-cards]"), cards(fresh))) waiting = whole;
+  released.clear();
   done(old);
 }
 
@@ -101,7 +109,9 @@ function showCards(within, fresh) {
     }
   }
   const kept = [...new Set(wanted)];
+  const wasHere = within.contains(document.activeElement);
   old.filter((card) => !kept.includes(card)).forEach((card) => card.remove());
+  if (wasHere && document.activeElement === document.body) settleOn(within);
   kept.forEach((card, place) => {
     if (cards(within)[place] === card) return;
     const isNew = !card.isConnected;
@@ -119,8 +129,10 @@ function settle() {
 
 function replace(there, part) {
   const next = document.importNode(part, true);
+  const wasHere = there.contains(document.activeElement);
   there.replaceWith(next);
   htmx.process(next);
+  if (wasHere) settleOn(next);
 }
 
 function done(section) {
@@ -154,10 +166,14 @@ function cards(within) {
 function isHeld(element) {
   const selection = document.getSelection();
   return (
-    element.matches(":hover, :focus-within") ||
+    (element.matches(":hover, :focus-within") && !released.has(nameOf(element))) ||
     Boolean(element.querySelector(":popover-open")) ||
     (!selection.isCollapsed && element.contains(selection.anchorNode))
   );
+}
+
+function nameOf({ dataset }) {
+  return dataset.article ?? dataset.part;
 }
 
 function held() {

@@ -47,6 +47,10 @@ function close() {
 function follow() {
   waiting = undefined;
   if (document.hidden || isOver) return;
+  if (!window.EventSource) { // taken away by the house's policy
+    tryStreamAt = Infinity;
+    return ask();
+  }
   source = new EventSource(from(live));
   source.addEventListener("message", ({ data }) => take(JSON.parse(data)));
   source.addEventListener("beat", () => {

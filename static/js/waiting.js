@@ -1,6 +1,7 @@
 // Notes that wait on this device for a connection: kept by the capture page, sent from any page, once each.
 // The server knows a note by its client_key, so that one whose answer was lost can be sent again.
 import { toast } from "./toasts.js";
+import { dropFiles, filesOf } from "./waiting_files.js";
 
 const USER = "capture:user"; // whose device this is while the page has no connection to ask
 const KNOWN = "capture:customers"; // [{ id, name }] of the customers written about lately
@@ -9,18 +10,23 @@ export const owner = document.body.dataset.user ?? localStorage.getItem(USER) ??
 const PREFIX = `waiting:${owner}:`;
 let sending = false;
 
+export const isSending = () => sending;
 export const waiting = () => owner ? Object.keys(localStorage).filter((key) => key.startsWith(PREFIX)).map(read).filter(Boolean).sort((a, b) => a.fields.written_at < b.fields.written_at ? -1 : 1) : [];
+export const isWaiting = (key) => Object.keys(localStorage).some((one) => one.startsWith("waiting:") && one.endsWith(`:${key}`));
 export const customers = () => read(KNOWN) ?? [];
 
-// note: { fields: what the form holds, name: of the customer, problems: [sentence], held: changed and not yet to be sent }
+// note: { fields: what the form holds, files: how many are kept beside it, name: of the customer, problems: [sentence],
+// held: changed and not yet to be sent }
 export function keep(note) {
   localStorage.setItem(PREFIX + note.fields.client_key, JSON.stringify(note));
   announce();
 }
 
-export function drop(key) {
+export async function drop(key) {
+  const hadFiles = read(PREFIX + key)?.files;
   localStorage.removeItem(PREFIX + key);
   announce();
+  if (hadFiles) await dropFiles(key).catch(() => {});
 }
 
 // Why nothing could be sent: "offline", "signed out", "somebody else"; or nothing when all is done that can be.
@@ -51,9 +57,9 @@ async function sendAll() {
   if (String(device.user) !== owner) return "somebody else";
   const sent = [];
   for (const note of waiting().filter(mayBeSent)) {
-    const answer = await fetch(url(), { method: "POST", headers: { "X-CSRFToken": device.token, "HX-Request": "true" }, body: new URLSearchParams(note.fields) });
+    const answer = await fetch(url(), { method: "POST", headers: { "X-CSRFToken": device.token, "HX-Request": "true" }, body: await bodyOf(note) });
     if (answer.status === 201) {
-      drop(note.fields.client_key);
+      await drop(note.fields.client_key);
       sent.push(note.name);
     } else if (answer.status === 401) return "signed out";
     else if (answer.status === 429 || answer.status >= 500) return "offline";
@@ -61,6 +67,15 @@ async function sendAll() {
   }
   if (sent.length) toast({ kind: "good", title: sent.length === 1 ? `Sent: the note about ${sent[0]}` : `${sent.length} notes that waited are sent` });
   return "";
+}
+
+async function bodyOf({ fields, files, name }) {
+  if (!files) return new URLSearchParams(fields);
+  const body = new FormData(), kept = await filesOf(fields.client_key);
+  for (const [field, value] of Object.entries(fields)) body.append(field, value);
+  for (const file of kept) body.append("files", file);
+  if (kept.length < files) toast({ kind: "bad", title: `The note about ${name} goes without its files`, text: "This device has lost them. Add them to the note again." });
+  return body;
 }
 
 async function ask() {
@@ -105,7 +120,7 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const count = waiting().length;
   if (count && !confirm(`${count === 1 ? "One note is" : `${count} notes are`} not sent yet and would be deleted from this device. Sign out anyway?`)) return;
-  waiting().forEach((note) => drop(note.fields.client_key));
+  await Promise.all(waiting().map((note) => drop(note.fields.client_key)));
   for (const key of [USER, KNOWN]) localStorage.removeItem(key);
   await forgetPage().catch(() => {});
   form.submit();

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from console.db import db
@@ -21,6 +21,7 @@ from tests.conftest import make_app
 DESK = "http://desk.example"  # another desk's page, which holds a frame of ours
 CHROMIUM = shutil.which("chromium")
 SKIP = pytest.mark.skip(reason="needs Chromium: apt-get install chromium")
+expect.set_options(timeout=15_000)  # milliseconds: two workers share two cores with the servers they look at
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
+from sqlalchemy import select
+
+from console.db import db
+from notes import capture_views
+from notes.beside.models import NoteAttachment
+from tests.browser.conftest import Shop
 
 Open = Callable[..., Page]
 
@@ -71,7 +78,7 @@ def test_a_draft_survives_a_page_that_dies(open_as: Open) -> None:
     expect(page.get_by_role("textbox", name="Note about")).to_have_value("Half a thought that must not be lost")
 
 
-def test_a_supervisor_stops_a_policy_and_the_next_offer_obeys(open_as: Open) -> None:
+def test_a_supervisor_stops_a_policy_and_the_agents_screen_knows_at_once(open_as: Open) -> None:
     agent = open_as("agent", "/customers/1")
     agent.keyboard.press("t")  # start a call
     expect(agent.get_by_label("Talk going on")).to_be_visible()
@@ -84,10 +91,12 @@ def test_a_supervisor_stops_a_policy_and_the_next_offer_obeys(open_as: Open) -> 
     supervisor.get_by_label("Why").fill("Trying it out")
     supervisor.get_by_role("button", name="Stop it", exact=True).click()
     expect(supervisor.get_by_role("main")).to_contain_text("Stopped: What agents may give")
-    offer.click()
-    expect(agent.get_by_role("alert").filter(has_text="is stopped just now")).to_be_visible()
+    told = "“What agents may give” is stopped, so nothing can be given just now"  # by itself, without a press
+    expect(agent.get_by_role("region", name="Plus one")).to_contain_text(told)
+    expect(offer).not_to_be_visible()
     supervisor.get_by_role("button", name="Let it go on").click()
     expect(supervisor.get_by_role("main")).not_to_contain_text("Stopped:")
+    expect(offer).to_be_visible()
 
 
 def test_a_policy_is_written_by_keyboard_tried_and_published_by_somebody_else(open_as: Open) -> None:
@@ -174,19 +183,100 @@ def test_an_administrator_adds_a_user_with_one_role(open_as: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Kit Keys may sign in")
 
 
-def test_a_note_written_without_a_connection_is_there_once_when_it_is_back(open_as: Open) -> None:
+def test_a_note_written_without_a_connection_is_there_once_when_it_is_back(open_as: Open, shop: Shop) -> None:
     page = open_as("sales", "/notes/new", width=390)
     page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
     page.goto(page.url)
     page.get_by_label("About whom?").fill("nell")
     page.keyboard.press("Enter")
-    page.keyboard.type("Asked for the oak handles in brass.")
+    page.keyboard.type("Pays with 4111 1111 1111 1111.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("This looks like a card number")).to_be_visible()
+    assert "4111 1111 1111 1111" not in page.evaluate("JSON.stringify(localStorage)")
+    page.get_by_role("textbox", name="Note", exact=True).fill("Asked for the oak handles in brass.")
+    page.get_by_text("Promise, follow-up, files").click()
+    page.get_by_label("Files").set_input_files(
+        {"name": "handle.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n"}
+    )
     page.get_by_role("button", name="Save").click()
     page.reload()
     waiting = page.get_by_role("region", name="Waiting on this device")
     expect(waiting).to_contain_text("Nell Abara")
+    expect(waiting).to_contain_text("1 file")
     page.context.set_offline(False)
     expect(waiting).to_be_hidden()
     page.get_by_role("link", name="Nell Abara").click()  # of the page that came back
     expect(page.get_by_role("listitem").filter(has_text="oak handles in brass")).to_have_count(1)
+    with shop.app.app_context():
+        assert db.session.scalars(select(NoteAttachment.name)).all().count("handle.png") == 1
+
+
+# The newest worker, once it has come to something: which it is, what is kept, and who answers for the page.
+SETTLED = """async () => {
+  const place = await navigator.serviceWorker.ready;
+  await place.update();
+  const fresh = place.installing ?? place.waiting ?? place.active;
+  while (!["activated", "redundant"].includes(fresh.state)) await new Promise((go) => fresh.addEventListener("statechange", go, { once: true }));
+  return [fresh.state, (await caches.keys()).join(), navigator.serviceWorker.controller?.state];
+}"""  # noqa: E501
+
+
+def test_a_new_version_takes_over_on_a_device_whole_or_not_at_all(
+    open_as: Open, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = shop.app.view_functions
+    page_of_now = pages["capture.offline"]
+
+    def deploy(version: str, page: Callable[[], object]) -> None:
+        monkeypatch.setattr(capture_views, "version", lambda static_url: version)
+        monkeypatch.setitem(pages, "capture.offline", page)
+
+    def settled() -> list[str]:
+        return list(page.wait_for_function(SETTLED).json_value())
+
+    def offline_page_says(words: str) -> None:
+        page.context.set_offline(True)
+        page.goto(address)
+        expect(page.get_by_role("heading", name=words, exact=True)).to_be_visible()
+        page.context.set_offline(False)
+        page.get_by_role("combobox", name="Customer").wait_for()  # the empty page becomes the real one by itself
+
+    deploy("one", page_of_now)
+    page = open_as("sales", "/notes/new", width=390)
+    address = page.url
+    assert settled() == ["activated", "capture-one", "activated"]
+    deploy("two", lambda: ("", 502))  # a part of it cannot be fetched: the version that works stays
+    page.reload()
+    assert settled()[0] == "redundant"
+    offline_page_says("New note")
+    deploy("two", lambda: str(page_of_now()).replace(">New note<", ">New note in two<"))
+    page.reload()
+    assert settled() == ["activated", "capture-two", "activated"]
+    offline_page_says("New note in two")
+
+
+def test_a_busy_ledger_is_asked_again_under_the_same_key_before_anybody_is_told(open_as: Open) -> None:
+    page, sent = open_as("agent", "/customers/1"), list[str | None]()
+
+    def busy(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        sent.append(route.request.post_data)
+        told = "<div data-error><b>Just a moment</b><p>The ledger is busy.</p></div>"
+        return route.fulfill(status=503, headers={"Retry-After": "0.01"}, body=told)
+
+    page.route("**/customers/1/gestures", busy)
+    page.get_by_role("button", name="Offer").first.click()
+    expect(page.get_by_label("Messages")).to_contain_text("The ledger is busy")
+    assert (len(sent), len(set(sent))) == (4, 1)
+
+
+def test_small_talk_finds_nothing_and_a_question_does(open_as: Open) -> None:
+    page = open_as("agent", "/knowledge")
+    box = page.get_by_label("Ask the knowledge base")
+    for said in ("tell me a joke", "ok great", "how do I cook risotto", "what's the weather in Paris"):
+        box.fill(said)
+        expect(page.get_by_role("main")).to_contain_text("Nothing fits well enough")
+        box.fill("my lamp flickers")
+        expect(page.get_by_role("main")).not_to_contain_text("Nothing fits well enough")

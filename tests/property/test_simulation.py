@@ -21,6 +21,7 @@ from console.empowerment.simulation_demand import NEVER, Agent, Asks, Offerable,
 from console.empowerment.simulation_eras import ALWAYS, Count, Stop, eras_of
 from console.empowerment.simulation_matching import NO_OBSTACLE, OBSTACLES, law
 from console.empowerment.simulation_menus import menu_of
+from console.empowerment.simulation_queries import Facts
 from console.empowerment.simulation_replay import Demand, cheapest, dead_ends, fitting, replay
 from console.empowerment.windows import Hours, Window
 
@@ -380,3 +381,22 @@ def test_many_asks_that_hang_on_each_other_are_decided_one_by_one(seed):
     outcome = replay(demand, law(rules, demand.scenes, world), world)
     one_after_the_other = [found[0] for found in one_by_one(wanted, rules, world.eras, [-1] * len(wanted))]
     assert outcome.allowed.tolist() == one_after_the_other
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), max_size=30, unique=True).map(sorted)
+
+
+@given(ROWS, st.lists(st.tuples(st.integers(0, 8), st.integers(-1, 6)), max_size=20))
+def test_facts_are_those_that_stood_before_the_day_or_else_the_earliest_known(
+    rows: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    owners = np.array([customer for customer, _ in rows], np.int64)
+    facts = Facts({}, np.array([day for _, day in rows], np.int64), np.append(0, np.cumsum(np.bincount(owners))))
+    found, later, none = facts.rows_at(*np.array(asked, np.int64).reshape(-1, 2).T)
+    own = [[place for place, (owner, _) in enumerate(rows) if owner == customer] for customer, _ in asked]
+    before = [[place for place in mine if rows[place][1] < day] for mine, (_, day) in zip(own, asked, strict=True)]
+    assert found.tolist() == [
+        stood[-1] if stood else mine[0] if mine else -1 for stood, mine in zip(before, own, strict=True)
+    ]
+    assert later == sum(bool(mine) and not stood for stood, mine in zip(before, own, strict=True))
+    assert none == sum(not mine for mine in own)

@@ -46,6 +46,7 @@ TURNED = [
     ("Has a new puppy, Biscuit, legs like a table.", "You told us you have a new puppy, Biscuit, legs like a table."),
     ("She doesn’t like plastic.", "You told us you don’t like plastic."),
     ("Told me it was “the quietest lamp I ever had”.", "You told us: “the quietest lamp I ever had”."),
+    ("Said: “it is quiet here”, “quieter than a library”.", "You told us: “quieter than a library”."),
     ('Laughed: "why would anybody buy a dull lamp?"', "You told us: “why would anybody buy a dull lamp?”"),
     # What it says first, where the end is in the way.
     ("She wants a lamp that lasts and looks nice and loves oak.", "You told us you want a lamp that lasts."),
@@ -72,7 +73,15 @@ LEFT_TO_A_PERSON = [
     "Her sister does not know yet.",
     "The courier said “nobody answered the door”.",  # somebody else's words, ours, and a book
     "Told her “we never do that here”.",
+    "Told her: “it lasts for ever and ever”.",
     "Reading “The Wind in the Willows” to the twins.",
+    "She said “The Wind in the Willows”.",
+    "Loved that book “the lamp that woke nobody”.",
+    "Told me our lamp is “the quietest I ever had”.",
+    "Beacon lamp: “it lasts for ever and ever”.",
+    "The man said: “it lasts for ever and ever”.",
+    "She said “my mother loves this lamp”.",
+    "She was told: “nothing can be done about it”.",
     "Says “your service is a scam and a joke”.",
     "Wants a lamp that doesn't wake him.",  # him is somebody else
     "She loves his garden.",
@@ -84,6 +93,11 @@ LEFT_TO_A_PERSON = [
     "She wants it by Friday.",  # past when the card is read
     "Redecorating the nursery, wants calm colours.",
     "Is she happy with it?",
+    "Loves the green one?",
+    "“It lasts for ever and ever”, the leaflet claims.",
+    "Loves the green one; not for the hall.",
+    "She loves our window.",
+    "Keeps falling over.",
     "Lamp broke twice.",
     "She “cried” a lot.",  # one word is no quotation
     "Loves it",
@@ -118,6 +132,7 @@ def test_what_could_say_something_else_is_left_to_a_person(sentence: str) -> Non
 def test_she_is_not_the_customer_after_somebody_else_was_named() -> None:
     assert line_to_them("She loves oak.", "en", before="Rang on the way home.") == "You told us you love oak."
     assert line_to_them("She loves oak.", "en", before="Her daughter came along.") == ""
+    assert line_to_them("She said “it lasts for ever”.", "en", before="Her daughter came along.") == ""
     assert line_to_them("He sleeps on the floor.", "en", before="The hammock is the cat's.") == ""
     assert line_to_them("They take the whole sofa.", "en", before="Adopted two greyhounds.") == ""
     assert line_to_them("Plays the cello.", "en", before="Her son came along.") == ""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from console import config
 from console.config import ROOT, BadSetting, Settings
 
 
@@ -42,6 +43,18 @@ def test_a_bad_value_is_refused_with_the_settings_name(name: str, value: str, tm
 def test_every_way_to_write_a_postgres_address_finds_the_driver(given: str, tmp_path: Path) -> None:
     settings = Settings.from_environment({"DATA_DIR": str(tmp_path), "DATABASE_URL": given})
     assert settings.DATABASE_URL == "postgresql+psycopg://u@h/d"
+
+
+def test_sqlite_is_kept_off_disks_that_machines_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, mounts = tmp_path / "our shop", tmp_path / "mounts"
+    escaped = str(shared).replace(" ", "\\040")
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nfiler:/vol {escaped} nfs4 rw 0 0\n")
+    monkeypatch.setattr(config, "MOUNTS", mounts)
+    for given in ({"DATA_DIR": str(shared)}, {"DATABASE_URL": f"sqlite:///{shared}/x/shop.db"}):
+        with pytest.raises(BadSetting, match=r"share \(nfs4\).* PostgreSQL"):
+            Settings.from_environment({"DATA_DIR": str(tmp_path)} | given)
+    there = {"DATA_DIR": str(shared), "DATABASE_URL": "postgresql://u@h/d"}
+    assert shared == Settings.from_environment(there).DATA_DIR
 
 
 def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

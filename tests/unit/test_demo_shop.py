@@ -99,6 +99,9 @@ def test_conversations_belong_to_customers_and_to_their_own_orders() -> None:
         assert WrapUpCode(talk["wrap_up_code"]) and Channel(talk["channel"])
         assert len(talk["subject"]) <= 300
         assert all(NoteKind(note["kind"]) for note in talk["notes"])
+    for talk in table("habits"):
+        assert talk["order"] is None or orders[talk["order"]] == talk["customer"], talk["subject"]
+        assert talk["agent"] in STAFF and talk["gift"] in {None, *CODES} and WrapUpCode(talk["code"])
 
 
 def test_words_for_kinds_are_those_of_the_product() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from knowledge import chance
 from knowledge.background import Background
 from knowledge.likeness import Rarity
 
@@ -46,6 +47,18 @@ def test_many_words_that_nobody_knows_make_a_question_foreign(question: str, is_
 def test_where_the_articles_are_in_another_language_no_question_is_foreign() -> None:
     german = background({"lieferung": 40, "dauert": 30, "tage": 30, "lamp": 1})
     assert not german.is_foreign("Wann kommt meine bestellte Lampe")
+
+
+@pytest.mark.parametrize(("texts", "alike"), [(chance.EVERYDAY, True), (["Xylophone zorbex."], False)])
+def test_what_everyday_sentences_find_by_chance_is_measured(texts: list[str], alike: bool) -> None:
+    everyday = np.eye(len(chance.EVERYDAY), dtype=np.float32)
+    passages = everyday * np.float32(0.3)
+    sentences = everyday[: len(texts)] if alike else np.zeros((1, len(everyday)), np.float32)
+    found = chance.measured(everyday, passages, sentences, everyday, texts, Rarity(100, {}))
+    assert found.cosine == pytest.approx(0.3)
+    assert (found.likeness > 1.5) is alike
+    assert (found.likeness < 0.1) is not alike
+    assert chance.measured(everyday, passages[:0], sentences, everyday, texts, Rarity(1, {})) == chance.NOTHING
 
 
 def test_what_all_sentences_have_in_common_is_taken_off() -> None:

@@ -104,3 +104,8 @@ def test_sentences_end_where_a_reader_would_end_them(text: str, found: list[str]
 def test_title_and_headings_stand_in_front_of_what_is_embedded() -> None:
     assert with_context("Lamps", "Care › Bulbs", "E27 only.") == "Lamps\nCare › Bulbs\nE27 only."
     assert with_context("Lamps", "", "E27 only.") == "Lamps\nE27 only."
+
+
+def test_scripts_and_styles_within_an_article_are_no_words_of_it() -> None:
+    body = "<script>steal(1)</script> Say sorry.\n\n<div>Then <style>p {}</style>pay.<svg><text>x</text></svg></div>\n"
+    assert [piece.text for piece in cut("", body)] == ["Say sorry.\nThen pay."]

@@ -104,6 +104,16 @@ def test_nothing_alike_is_not_shown_and_a_near_copy_is() -> None:
     assert ranking.confidence(Evidence(0.2, 0.1, 0.05, 0.0, 0.5)) < ranking.SURE_ENOUGH < ranking.confidence(SURE)
 
 
+def test_where_everyday_sentences_share_words_with_some_sentence_the_meaning_must_be_near() -> None:
+    far = replace(SURE, cosine=0.25)
+    prose = {"by_chance": 0.7, "everyday": 0.35}
+    assert ranking.confidence(replace(far, **prose)) < ranking.SURE_ENOUGH < ranking.confidence(far)
+    assert ranking.confidence(replace(SURE, **prose)) == ranking.confidence(SURE)
+    assert ranking.confidence(replace(far, by_chance=0.45, everyday=0.35)) == ranking.confidence(far)
+    # Articles about everything answer everyday sentences, too.
+    assert ranking.confidence(replace(SURE, by_chance=0.8, everyday=0.5)) == ranking.confidence(SURE)
+
+
 def test_a_lead_beyond_doubt_counts_no_more_than_a_clear_one() -> None:
     clear = replace(SURE, lead=ranking.MOST_LEAD)
     assert ranking.confidence(replace(SURE, lead=5.0)) == ranking.confidence(clear)

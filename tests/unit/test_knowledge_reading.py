@@ -23,12 +23,12 @@ from knowledge import documents, unfolding
 from knowledge.archives import clean_name
 from knowledge.crosslinks import path_of
 from knowledge.decoding import decoded
-from knowledge.drafts import Draft, Rejected
+from knowledge.drafts import Draft, Included, Item, Rejected
 from knowledge.reading import count, read
 
 
-def read_all(path: Path) -> dict[str, Draft | Rejected]:
-    return {item.external_id or str(getattr(item, "where", "")): item for item in read(path)}
+def read_all(path: Path) -> dict[str, Item]:
+    return {(item.where if isinstance(item, Included) else item.external_id or item.where): item for item in read(path)}
 
 
 def reasons(path: Path) -> dict[str, str]:
@@ -148,9 +148,10 @@ def test_a_zip_is_read_like_the_folder_it_was_made_from(tmp_path: Path) -> None:
     packed = make_zip(tmp_path / "docs.zip", {
         "docs/a.md": b"# A\n\nSee [b](in/b.html).", "docs/in/b.html": b"<p>B</p>", "docs/logo.png": b"",
         "__MACOSX/docs/._a.md": b"x", "docs/": b"", "docs/.x.md": b"x",
+        "docs/c.jsonl": b'{"id": "c1", "text": "One"}\n{"id": "c2", "text": "Two"}\n',
     })  # fmt: skip
-    assert sorted(read_all(packed)) == ["a.md", "in/b.html"]
-    assert count(packed) == 2
+    assert sorted(read_all(packed)) == ["a.md", "c1", "c2", "in/b.html"]
+    assert count(packed) == 4  # progress never runs past its end
 
 
 def test_path_tricks_links_and_archives_within_get_nowhere(tmp_path: Path) -> None:
@@ -275,6 +276,38 @@ def test_what_a_markdown_file_includes_is_read_from_its_own_folder_alone(tmp_pat
     assert "{% raw %} stays {: .x}" in draft.body
     assert "**NOTE:** Careful" in draft.body
     assert "[Video](https://v.example/1)" in draft.body
+
+
+def test_a_snippet_is_left_out_only_where_its_words_stand_in_another_article(tmp_path: Path) -> None:
+    (tmp_path / "includes").mkdir()
+    for name, words in (("roles", "You need a role. [!INCLUDE [x](inner.md)]"), ("inner", "Or two."), ("alone", "x")):
+        (tmp_path / "includes" / f"{name}.md").write_text(words)
+    (tmp_path / "includes" / "draft.md").write_text("Only a draft has it.")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.md").write_text("Words.\n\n[!INCLUDE [roles](includes/roles.md)]\n")
+    (tmp_path / "c.md").write_text("---\ndraft: true\n---\nWords.\n\n[!INCLUDE [x](includes/draft.md)]\n")
+    snippets = {item.where: item.number for item in read(tmp_path) if isinstance(item, Included)}
+    assert snippets == {"includes/roles.md": 2}
+    kept = {"a.md", "b.md", "c.md", "includes/inner.md", "includes/alone.md", "includes/draft.md"}
+    assert {item.external_id for item in read(tmp_path) if isinstance(item, Draft)} == kept
+
+
+@pytest.mark.parametrize(("table", "places", "bodies"), [
+    ('1,A,"open\n2,B,two\n3,C,three\n', ["line 2"], ["two", "three"]),
+    ('1,A,"open\n2,B,"two\nlines"\n3,C,three\n', ["line 2"], ["two\nlines", "three"]),
+    ('1,A,"open,\nmore, words\nof "it" all"\n2,B,two\n', ["line 2"], ["two"]),
+    ('1,A,"open\n2,B,"\ntwo"\n3,C,"Mon,\nTue"\n', ["line 2"], ["two", "Mon,\nTue"]),
+    ('1,A,"one" word\n2,B,"said "hi", he"\n3,C,"a ""b"""\n,,\n', ["line 3"], ["one word", 'a "b"']),
+])  # fmt: skip
+def test_a_quote_that_nobody_closed_swallows_no_rows(
+    tmp_path: Path, table: str, places: list[str], bodies: list[str]
+) -> None:
+    (tmp_path / "kb.csv").write_text(f"id,title,body\n{table}")
+    found = list(read(tmp_path))
+    said = reasons(tmp_path)
+    assert list(said) == [f"kb.csv, {place}" for place in places]
+    assert all("a quote opens here" in reason for reason in said.values())
+    assert [item.body for item in found if isinstance(item, Draft)] == bodies
 
 
 def test_a_page_says_its_language_and_its_own_heading_is_its_title(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from notes.beside.file_kinds import (
     JPEG,
     LARGEST,
     LONGEST_NAME,
-    OFFICE,
     PDF,
     PNG,
     TEXT,
@@ -22,19 +21,9 @@ from notes.beside.file_kinds import (
     clean_name,
     kind_of,
 )
+from tests.factories_notes import office, pdf
 
-WORD, SHEET = f"{OFFICE}wordprocessingml.document", f"{OFFICE}spreadsheetml.sheet"
-
-
-def office(content_type: str, *more: str, types: str = "") -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name in more:
-            archive.writestr(name, "x")
-        archive.writestr(
-            "[Content_Types].xml", f'<Types><Override ContentType="{content_type}.main+xml"/>{types}</Types>'
-        )
-    return data.getvalue()
+WORD, SHEET = "wordprocessingml.document", "spreadsheetml.sheet"
 
 
 def archive() -> bytes:
@@ -50,11 +39,12 @@ def archive() -> bytes:
         (b"\x89PNG\r\n\x1a\n\0\0", PNG),
         (b"\xff\xd8\xff\xe0\0", JPEG),
         (b"RIFF\0\0\0\0WEBPVP8 ", WEBP),
-        (b"%PDF-1.7\n", PDF),
+        (pdf("Plan of the kitchen, 2 x 4500 3200 1200 1100", "GB29 NWBK 6016 1331 9268 19"), PDF),  # figures
         ("Größe 42, كتان 🍵\n".encode(), TEXT),
         (b"\xef\xbb\xbfplain", TEXT),
         (office(WORD, "word/document.xml"), DOCX),
         (office(SHEET, "xl/workbook.xml", "xl/printerSettings/printerSettings1.bin"), XLSX),
+        (office(WORD, **{"word/document.xml": "<w:p>4111 1111</w:p><w:p>1111 1111</w:p>"}), DOCX),  # two numbers
     ],
 )
 def test_a_file_is_what_its_content_says(content: bytes, kind: object) -> None:
@@ -77,7 +67,7 @@ def test_a_file_is_what_its_content_says(content: bytes, kind: object) -> None:
         (archive(), "an archive"),
         (b"PK\x03\x04 broken", "an archive"),
         (office(WORD, "word/vbaProject.bin"), "macros"),
-        (office(f"{OFFICE}x.macroEnabled"), "macros"),
+        (office("x.macroEnabled"), "macros"),
         (
             office(
                 WORD,
@@ -86,6 +76,13 @@ def test_a_file_is_what_its_content_says(content: bytes, kind: object) -> None:
             "macros",
         ),
         (b"My card: 4111 1111 1111 1111", "card number"),
+        (pdf("Plan", "Paid with 4111 1111 1111 1111, thanks"), "card number"),
+        (pdf("3782 822463 10005"), "card number"),
+        (pdf("Plan", title="4111111111111111"), "card number"),
+        (pdf("Plan", remark="4111-1111-1111-1111"), "card number"),
+        (pdf("Plan", password="secret"), "locked with a password"),
+        (b"%PDF-1.7 nonsense", "damaged"),
+        (office(SHEET, **{"xl/sharedStrings.xml": "<si><t>4111111111111111</t></si>"}), "card number"),
         (b"a" * 100_001, "longer than 100 kB"),
     ],
 )
@@ -104,6 +101,8 @@ def test_what_may_run_or_hide_something_is_refused_with_the_reason(content: byte
         ("a\r\nSet-Cookie: x=1.jpg", "aSet-Cookie_ x=1.jpg"),
         ("page.html", "page.html.jpg"),
         ("...", "file.jpg"),
+        ("card 4111-1111-1111-1111.jpg", "card xxxx-xxxx-xxxx-1111.jpg"),
+        ("41111111\u200b11111111", "xxxxxxxxxxxx1111.jpg"),
         ("صورة.jpg", "صورة.jpg"),
         ("\udce4.jpg", "_.jpg"),
     ],

@@ -37,9 +37,9 @@ def test_a_question_and_a_kind_that_is_off_say_nothing() -> None:
 
 
 def test_sentences_are_cut_as_notes_are_written() -> None:
-    note = "Reason: late.\n* Mr. Ito rang at 17.30, e.g. about oak\n[ ] call back\n2) ok…\n\n🎂\n---"
+    note = "Reason: late.\n* Mr. Ito rang at 17.30, e.g. about oak\n[ ] call back\n2) ok…\n\n🎂\n--- ☕ Tea!"
     assert [one.text for one in pieces_of(note)] == [
-        "late.", "Mr. Ito rang at 17.30, e.g. about oak", "call back", "ok…"
+        "late.", "Mr. Ito rang at 17.30, e.g. about oak", "call back", "ok…", "Tea!"
     ]  # fmt: skip
     assert all(note[one.begins : one.ends] == one.text for one in pieces_of(note))
     assert clauses_of("Works nights at the ward, so never ring before noon") == [

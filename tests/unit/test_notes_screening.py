@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from console.card_numbers import holds_card_number
 from notes.comparing import Piece, compare
-from notes.screening import LONGEST_NOTE, fault_in_note, fault_in_promise, holds_card_number, tidy
+from notes.screening import LONGEST_NOTE, fault_in_note, fault_in_promise, tidy
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,8 @@ from notes.screening import LONGEST_NOTE, fault_in_note, fault_in_promise, holds
         "her order 48213 5555 5555 5555 4444",  # other digits stand before it
         "4111 1111 1111 1111 123",  # and after it
         "4111\u00a01111\u00a01111\u00a01111",
+        "4111  1111 - 1111 – 1111",
+        "4111\u200b1111\u202f1111 \u200b1111",  # as a page shows it in groups
     ],
 )
 def test_a_card_number_is_seen_however_it_is_written(text: str) -> None:
@@ -39,6 +42,8 @@ def test_a_card_number_is_seen_however_it_is_written(text: str) -> None:
         "411111111111",  # 12 digits
         "41111111111111111111",  # 20 digits
         "4111 1111, then 1111 1111",
+        "4111 1111\n1111 1111",  # two numbers
+        "4111    1111    1111    1111",  # four columns
         "٤١١١١١١١١١١١١١١١",  # not ASCII: nobody types a card so
     ],
 )

@@ -100,6 +100,8 @@ def test_a_guardrail_says_what_nobody_may() -> None:
     )
     ban = body(never, who=Who(roles=("agent",)), gestures=Choice(kinds=("credit",)))
     assert read(Kind.GUARDRAIL, ban) == "Agents may never give credits, not even with approval."
+    begun = replace(body(who=Who()), limits=())  # no limit yet: that is no ban
+    assert read(Kind.GUARDRAIL, begun) == "Nobody may ever give more than …, not even with approval."
 
 
 def test_the_rest_is_told_in_short_sentences() -> None:
@@ -182,6 +184,9 @@ def test_what_cannot_work_is_an_error(one: Body, words: str) -> None:
 def test_nobody_who_gives_and_nobody_who_gets_are_errors() -> None:
     assert "Nobody who may give gestures is among sales staff" in found(body(), replace(AROUND, givers=0))[0]
     assert "No customer is like that now" in found(body(), replace(AROUND, customers=0))[0]
+    assert found(body(), replace(AROUND, offerings=())) == [
+        "The catalogue is empty. Add a gesture under Gestures first."
+    ]
 
 
 def test_what_is_odd_but_possible_is_a_warning() -> None:
@@ -190,8 +195,9 @@ def test_what_is_odd_but_possible_is_a_warning() -> None:
     pool = replace(DAY, scope=Scope.POOL, cap=10_000)
     assert "3 people with £60 a day could give more than" in found(body(EACH, DAY, pool), level=Level.WARNING)[0]
     assert "everybody who may give" in found(body(who=Who()), level=Level.WARNING)[0]
-    dear = found(body(replace(EACH, cap=900, overridable=False)), level=Level.NOTE)
-    assert dear == ["“£10 credit” costs more than £9 each and can never be given."]
+    firm = replace(EACH, cap=900, overridable=False)
+    for one in (body(firm), body(firm, replace(DAY, cap=950))):  # an approver may go beyond the second, not the first
+        assert "“£10 credit” costs more than £9 each and can never be given." in found(one, level=Level.NOTE)
 
 
 def other(one: Body, name: str = "Sales") -> Surroundings:

@@ -15,8 +15,10 @@ def result_of(**levels):
         {"goal": goal, "level": level, "value": None if level == "none" else 1.0} for goal, level in levels.items()
     ]
     demands = {name: {"draft": COSTS, "live": COSTS} for name in ("likely", "worst")}
+    demands["recorded"] = {"draft": {"offered": 3, "refused": 0}}
     notes = {"no_agent": 1, "stops_of_agents": 2, "counted": 1}
-    return {"currency": "GBP", "verdicts": verdicts, "demands": demands, "notes": notes}
+    talks = {"number": 40}
+    return {"currency": "GBP", "verdicts": verdicts, "demands": demands, "notes": notes, "talks": talks}
 
 
 @pytest.mark.parametrize(

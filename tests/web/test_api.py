@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -95,11 +96,12 @@ UNREADABLE: list[tuple[bytes, int, str]] = [
     (b'{"channel": "phone\xff"}', 400, "UTF-8"),
     (b'{"channel": "phone", "channel": "chat", "customer": {}}', 400, "“channel” twice"),
     (b"[" * 60_000, 400, ""),
-    (b'{"channel": ' + b"9" * 5000 + b"}", 400, "not JSON"),
+    (b'{"channel": ' + b"9" * 5000 + b"}", 400, "a number is too long"),
     (b"[1]", 422, "body"),
     (b'{"channel": "pigeon", "customer": {}}', 422, "channel"),
     (b'{"channel": "phone", "customer": {"name": "a\\u0000b"}}', 422, "customer.name"),
     (b'{"channel": "phone", "customer": {"name": "\\ud800"}}', 400, "not JSON"),
+    (b'{"\\ud800": 1, "\\ud800": 2}', 400, "twice"),
     (b'{"channel": "phone", "customer": {"phone": "banana"}}', 422, "phone"),
     (b'{"channel": "phone", "customer": {}}', 422, "customer"),
     (b'{"channel": "phone", "customer": {"name": "A"}, "colour": "red"}', 422, "colour"),
@@ -124,6 +126,10 @@ def test_every_other_error_is_a_problem_as_well(api: ApiClient, app: Flask) -> N
     refused(api.get("/interactions?limit=1&limit=2"), 422)
     refused(api.get("/interactions?cursor=rubbish"), 422)
     refused(api.get("/interactions?cursor=ZmVlZDoxOjI6Mw"), 422)  # a cursor of another list
+    refused(api.get("/events?since=0001-01-01T00:00:00%2B14:00"), 422)  # before the first moment there is
+    unnamed = {"wsgi.input": BytesIO(b" " * 3_000_000), "wsgi.input_terminated": True}  # a body that names no length
+    chunked = {"content_type": "application/json", "environ_overrides": unnamed}
+    refused(api.send("POST", "/interactions/1/utterances", **chunked), 413)
 
 
 def test_a_fault_of_ours_is_a_problem_with_a_reference(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +147,7 @@ def test_too_many_requests_are_told_when_to_go_on(app_with: Callable[..., Flask]
     response = api.get("/interactions")
     refused(response, 429)
     assert 0 < int(response.headers["Retry-After"]) <= 61
+    assert (response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"]) == ("2", "0")
     assert ApiClient(app, other, user).get("/interactions").status_code == 200
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from console.api.cursors import cursor
 from console.api.scopes import Scope
-from console.customers.models import Boundary, BoundaryKind, ExternalId
+from console.customers.models import Boundary, BoundaryKind, Customer, ExternalId
 from console.db import db, utc_now
 from console.events import Event, Topic, record_event
 from console.gestures.models import LedgerEntry
@@ -31,6 +34,18 @@ def api(app: Flask, session: Session) -> ApiClient:
     _, secret = make_token(session, user)
     session.commit()
     return ApiClient(app, secret, user)
+
+
+def at_once(number: int, act: Callable[[int], Any]) -> list[Any]:
+    """What act(0), act(1) … answer when they begin at the same moment."""
+    gate = threading.Barrier(number)
+
+    def wait_and_act(one: int) -> Any:
+        gate.wait()
+        return act(one)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(wait_and_act, range(number)))
 
 
 def test_a_call_opens_the_page_of_whom_it_is_from(api: ApiClient, session: Session) -> None:
@@ -68,6 +83,19 @@ def test_nobody_known_becomes_a_customer_with_what_is_known(api: ApiClient, sess
     assert found["is_guess"] is False
 
 
+def test_calls_of_one_unknown_number_at_once_are_one_customer(api: ApiClient, session: Session) -> None:
+    def ring(number: int) -> Any:
+        who = {"phone": "+441632960777", "email": "new@example.com", "name": "Mei"}
+        return api.post(
+            "/interactions", {"channel": "phone", "source": "t", "external_id": f"{number}", "customer": who}
+        )
+
+    answers = at_once(6, ring)
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    assert len({answer.json["customer"]["id"] for answer in answers}) == 1
+    assert session.scalar(select(func.count()).select_from(Customer)) == 1
+
+
 def test_a_talk_is_assigned_ended_and_wrapped_up(api: ApiClient, session: Session) -> None:
     mate, team = make_user(session), make_team(session, "Evening")
     sofia = make_user(session, "administrator")
@@ -82,6 +110,9 @@ def test_a_talk_is_assigned_ended_and_wrapped_up(api: ApiClient, session: Sessio
     assert (handed["state"], handed["team_id"]) == ("waiting", team.id)
     assert api.get(f"{where}/utterances").json["items"] == []
     assert api.get(f"{where}/utterances?whispers=true").json["items"][0]["text"] == "She is in a hurry"
+    _, secret = make_token(session, make_user(session))
+    session.commit()
+    assert ApiClient(api.app, secret, mate).get(f"{where}/utterances?whispers=true").json["items"] == []
     api.post(f"{where}/assignment", {"agent_id": mate.id})
     assert api.post(f"{where}/end").json["state"] == "wrap_up"
     problem = refused(api.post(f"{where}/end"), 409)
@@ -91,7 +122,20 @@ def test_a_talk_is_assigned_ended_and_wrapped_up(api: ApiClient, session: Sessio
     assert api.post(f"{where}/wrap-up", {"code": "damaged", "resolved": True, "reason": "Scratched"}, key="w").json == (
         closed.json
     )
+    refused(api.post(f"{where}/assignment", {"agent_id": mate.id}), 409)
     refused(api.post(f"{where}/utterances", {"turns": [{"speaker": "customer", "text": "One more"}]}), 409)
+
+
+def test_an_agent_is_found_by_the_address_that_another_system_knows(api: ApiClient, session: Session) -> None:
+    mate = make_user(session)
+    make_user(session, "administrator")
+    make_user(session, active=False)
+    session.commit()
+    assert [one["id"] for one in api.get(f"/agents?email={mate.email.upper()}").json["items"]] == [mate.id]
+    page = api.get("/agents?limit=1").json
+    rest = api.get(f"/agents?limit=1&cursor={page['next_cursor']}").json
+    assert [one["id"] for one in page["items"] + rest["items"]] == sorted([api.user.id, mate.id])
+    assert rest["next_cursor"] is None
 
 
 def test_what_is_said_arrives_late_twice_and_corrected(api: ApiClient, session: Session) -> None:
@@ -116,6 +160,7 @@ def test_what_is_said_arrives_late_twice_and_corrected(api: ApiClient, session: 
     rest = api.get(f"{where}?limit=2&cursor={page['next_cursor']}").json
     assert [one["text"] for one in page["items"] + rest["items"]] == ["First", "Second", "Third!"]
     assert rest["next_cursor"] is None
+    refused(api.get(f"{where}?cursor={cursor('utterances', 2**40, 1)}"), 422)  # farther than a position counts
 
 
 def test_a_megabyte_said_at_once_is_refused_in_words_and_a_bigger_body_altogether(
@@ -159,6 +204,20 @@ def test_a_customer_is_added_changed_and_read(api: ApiClient, session: Session) 
     assert (masked["emails"], masked["boundaries"]) == (["is•••@example.com"], ["No gifts"])
     assert api.get(f"/customers/{other.id}?contacts=true").json["emails"] == ["isla@example.com"]
     assert session.scalars(select(Event.kind).where(Event.kind == "contact.all_shown")).one()
+
+
+def test_what_is_told_of_a_new_customer_at_once_is_told_of_one(api: ApiClient, session: Session) -> None:
+    mei = {"source": "shop", "external_id": "c-9"}
+
+    def tell(number: int) -> Any:
+        if number % 2:
+            return api.post("/customers", mei | {"first_name": "Mei", "city": f"City {number}"})
+        chat = {"channel": "chat", "source": "web", "external_id": str(number), "customer": mei | {"name": "Mei"}}
+        return api.post("/interactions", chat)
+
+    answers = at_once(6, tell)
+    assert {answer.status_code for answer in answers} <= {200, 201}, [answer.text for answer in answers]
+    assert len(session.scalars(select(Customer)).all()) == 1
 
 
 def test_notes_are_written_as_the_user_and_never_hold_a_card_number(api: ApiClient, session: Session) -> None:
@@ -228,17 +287,8 @@ def test_one_offer_sent_by_many_at_once_is_held_once(api: ApiClient, session: Se
     credit = make_gesture(session, "£5 credit", 500)
     talk = make_interaction(session, make_customer(session), api.user)
     session.commit()
-    gate, answers = threading.Barrier(5), []
-
-    def offer() -> None:
-        gate.wait()
-        answers.append(api.post(f"/interactions/{talk.id}/gestures", {"gesture_version_id": credit.id}, key="same"))
-
-    threads = [threading.Thread(target=offer) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    where = f"/interactions/{talk.id}/gestures"
+    answers = at_once(5, lambda _: api.post(where, {"gesture_version_id": credit.id}, key="same"))
     assert [answer.status_code for answer in answers] == [201] * 5, [answer.text for answer in answers]
     assert len({answer.json["id"] for answer in answers}) == 1
     assert len(session.scalars(select(LedgerEntry)).all()) == 1

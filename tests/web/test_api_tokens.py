@@ -119,6 +119,7 @@ def test_the_commands_of_the_handbook_work(app: Flask, session: Session) -> None
         sent = json.loads(body[1]) if body else None
         if sent and "agent_id" in sent:
             sent["agent_id"] = boss.id
-        answer = api.post(path.replace("/1/", f"/{made.get('id')}/"), sent)
+        path = path.replace("$TALK", str(made.get("id")))
+        answer = api.get(path) if "?" in path else api.post(path, sent)
         assert answer.status_code in (200, 201), (path, answer.text)
         made = made or answer.json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,7 @@ from tests.factories_approvals import (
     later,
     latest,
 )
-from tests.factories_gestures import make_gesture
+from tests.factories_gestures import caps, make_gesture, make_policy
 
 
 @pytest.fixture
@@ -144,6 +145,25 @@ def test_a_talk_that_ended_may_still_be_answered(shop: SimpleNamespace) -> None:
     shop.session.commit()
     assert answer(shop.boss, request).status_code == 200
     assert entries(shop)[0].interaction_id == shop.talk.id
+
+
+def test_a_key_pressed_twice_does_not_answer_the_next_request_too(shop: SimpleNamespace) -> None:
+    roomy = caps(each=1000, talk=9000, customer=9000, day=9000)
+    make_policy(shop.session, replaces=shop.policy, limits=roomy)
+    other = make_gesture(shop.session, "£12 credit", 1200, face_minor=1200)
+    shop.session.commit()
+    first, second = asked(shop), asked(shop, version=other)
+    shown = answer(shop.boss, first)
+    assert f"/approvals/{second.id}/approval" in shown.text
+    since = re.search(r'name="since" value="([\d.]+)"', shown.text)
+    assert since is not None
+    bounced = shop.boss.post(
+        f"/approvals/{second.id}/approval", data={"since": str(float(since[1]) + 3600)}, headers=HTMX
+    )
+    assert (bounced.status_code, "Read it, then decide" in bounced.text) == (422, True)
+    assert 'name="since"' not in bounced.text
+    assert answer(shop.boss, second).status_code == 200
+    assert len(entries(shop)) == 2
 
 
 def test_a_no_tells_why(shop: SimpleNamespace) -> None:

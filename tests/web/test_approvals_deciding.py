@@ -121,7 +121,8 @@ def test_the_budget_of_a_day_counts_what_was_allowed(shop: SimpleNamespace) -> N
 
 
 def test_two_have_to_agree_to_what_is_large(shop: SimpleNamespace, sign_in: SignIn) -> None:
-    second = sign_in("supervisor")
+    """Where the own team has only one of them, the second is asked at once as well."""
+    second = sign_in(make_user(shop.session, "supervisor", team=make_team(shop.session, "Studio")))
     confirm(second)
     change_policy(shop, second_over_minor=1500)
     request = asked(shop)

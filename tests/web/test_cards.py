@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import numpy as np
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from console.customers.models import Boundary, BoundaryKind, Complaint, Customer, Order, OrderLine, OrderStatus, Product
+from console.customers.models import (
+    Boundary,
+    BoundaryKind,
+    Complaint,
+    ComplaintState,
+    Customer,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Preference,
+    Product,
+)
 from console.db import utc_now
 from console.events import Event
+from console.interactions.models import REPLAY
+from notes.cards import around, candidates
 from notes.cards.models import CardState, DeliveryCard, Paper
+from notes.findings import sensitive
+from notes.findings.proposing import Reader
 from notes.models import Note
-from tests.factories import add, make_customer, make_delivery, make_order, make_user
-from tests.factories_notes import make_note, make_promise
+from tests.factories import add, make_customer, make_delivery, make_interaction, make_order, make_user
+from tests.factories_notes import ByWords, make_note, make_promise
 
 SignIn = Callable[..., FlaskClient]
 SAID = "Looking for a lamp to read by."
@@ -65,7 +83,7 @@ def test_a_line_they_said_becomes_an_approved_card(client: FlaskClient, session:
     assert card.body.startswith("Dear Isla,\n\nYou told us you are looking for a lamp to read by.")
     assert card.body.endswith("Warmly,\nDana") and card.quote == SAID and card.note_id
     page = client.get(f"/cards/{card.id}").text
-    assert "Nothing speaks against it" in page and "<text" in page
+    assert "Its words are in order. It fits." in page and "<text" in page
     words = sent(card, body=card.body.replace("Warmly", "With love"), paper="A5")
     assert client.post(f"/cards/{card.id}/approval", data=words).status_code == 303
     card = card_of(session, order)
@@ -166,6 +184,51 @@ HINDERED = [
 ]
 
 
+def test_what_is_over_or_was_a_rehearsal_counts_for_nothing(client: FlaskClient, session: Session) -> None:
+    order = leaving(session)
+    customer = session.get_one(Customer, order.customer_id)
+    now = utc_now()
+    refused = Boundary(customer_id=customer.id, kind=BoundaryKind.OTHER, text="No notes please", ended_at=now)
+    add(session, refused), add(session, Complaint(customer_id=customer.id, text="Late", state=ComplaintState.SETTLED))
+    replayed = make_interaction(session, customer, source=REPLAY)
+    make_note(session, customer, body="Loves replayed pine.", quotable=True, interaction_id=replayed.id)
+    other = make_customer(session, "Other")
+    make_note(session, other, body="Loves somebody else's beech.", quotable=True)
+    card = drafted(client, session, order)
+    page = client.get(f"/cards/{card.id}").text
+    assert card.quote == SAID and "pine" not in page and "beech" not in page
+    assert client.post(f"/cards/{card.id}/absence", data={"because": "We ring"}).status_code == 303
+    # What was left out was never read: another parcel may bring it.
+    again = drafted(client, session, make_order(session, customer, days_ago=0, status=OrderStatus.PROCESSING))
+    assert again.quote == SAID
+    assert client.post(f"/cards/{again.id}/approval", data=sent(again)).status_code == 303
+
+
+def test_of_each_customer_the_newest_notes_are_read_and_what_was_kept_from_one_comes_first(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_two(first_name: str, *, ended: bool) -> Order:
+        """A newer note, and an older one that a preference was kept from."""
+        order = leaving(session, first_name, "")
+        days = {"She loves oak.": 2, "She loves elm.": 6}
+        notes = [
+            make_note(session, session.get_one(Customer, order.customer_id), body=body, quotable=True,
+                      written_at=utc_now() - timedelta(days=day)) for body, day in days.items()
+        ]  # fmt: skip
+        add(session, Preference(customer_id=order.customer_id, text="Elm", category="other", provenance="stated",
+                                evidence={"note": notes[1].id}, ended_at=utc_now() if ended else None))  # fmt: skip
+        return order
+
+    kept, ended = of_two("Ana", ended=False), of_two("Bo", ended=True)
+    assert [drafted(client, session, one).quote for one in (kept, ended)] == ["She loves elm.", "She loves oak."]
+    monkeypatch.setattr(around, "MOST_NOTES", 1)
+    few, other = of_two("Cy", ended=False), leaving(session, "Dee", "She loves ash.")
+    session.scalars(select(Note).where(Note.customer_id == other.customer_id)).one().written_at -= timedelta(days=9)
+    session.commit()
+    client.post("/cards/drafts")
+    assert [card_of(session, one).quote for one in (few, other)] == ["She loves oak.", "She loves ash."]
+
+
 def test_a_charge_is_no_product_and_quoting_nothing_is_no_other_line(client: FlaskClient, session: Session) -> None:
     order = leaving(session)
     product = add(session, Product(sku="p1", name="Beacon"))
@@ -193,8 +256,55 @@ def test_what_comes_between_is_said_and_hinders_the_approval(
             assert card_of(session, order).state is CardState.DRAFT and "Dana O." not in card_of(session, order).body
 
 
+class OneWord:
+    """A finder that knows one meaning, by one word."""
+
+    kinds = sensitive.shipped()[:1]
+
+    def __init__(self, word: str, score: float) -> None:
+        self.word, self.score = word, score
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([[self.score if self.word in text else -self.score] for text in texts])
+
+
+@pytest.fixture
+def meaning(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards are looked at by their meaning: "insulin" is private, of a "bargain" nobody wants to read."""
+    monkeypatch.setattr(candidates, "encoder", ByWords)
+    reader = app.extensions["findings"] = Reader()
+    reader.finders = (OneWord("", 0.9), OneWord("insulin", 0.9), OneWord("bargain", -0.9))  # type: ignore[assignment]
+
+
+def test_what_nobody_read_is_approved_only_after_a_look_at_its_meaning(
+    client: FlaskClient, session: Session, request: pytest.FixtureRequest
+) -> None:
+    fine, unfit = leaving(session, "Ana"), leaving(session, "Bo", "Loves a bargain.")
+    private = leaving(session, "Cy")
+    session.commit()
+    client.post("/cards/drafts")
+    card = card_of(session, private)
+    client.post(f"/cards/{card.id}", data=sent(card, body=f"{card.body}\nYour insulin keeps cool in it."))
+    first = min(card_of(session, order).id for order in (fine, unfit, private))
+    page = client.get("/cards").text
+    assert "Approve and print" not in page and "checked by their words alone" in page
+    answer = client.post("/cards/approvals", follow_redirects=True)
+    assert answer.request.path == f"/cards/{first}"
+    assert "none is approved unread" in answer.text and "What it means is not checked just now" in answer.text
+    assert set(session.scalars(select(DeliveryCard.state))) == {CardState.DRAFT}
+
+    request.getfixturevalue("meaning")
+    page = client.get("/cards").text
+    assert "Approve and print" in page and "words alone" not in page
+    assert "2 drafts still have to be looked at" in client.post("/cards/approvals", follow_redirects=True).text
+    states = [card_of(session, order).state for order in (fine, unfit, private)]
+    assert states == [CardState.APPROVED, CardState.DRAFT, CardState.DRAFT]
+    assert "Would they like to read" in client.get(f"/cards/{card_of(session, unfit).id}").text
+    assert "may be too private" in client.get(f"/cards/{card.id}").text
+
+
 def test_drafts_are_made_and_approved_together_but_for_those_a_person_has_to_look_at(
-    client: FlaskClient, session: Session
+    client: FlaskClient, session: Session, meaning: None
 ) -> None:
     orders = [leaving(session, name) for name in ("Ana", "Bo", "مريم")]
     complain(session, leaving(session, "Upset"))
@@ -209,7 +319,9 @@ def test_drafts_are_made_and_approved_together_but_for_those_a_person_has_to_loo
     assert card_of(session, orders[2]).skipped_because == "We ring instead"
 
 
-def test_approving_and_drafting_many_costs_hardly_more_than_one(client: FlaskClient, session: Session) -> None:
+def test_approving_and_drafting_many_costs_hardly_more_than_one(
+    client: FlaskClient, session: Session, meaning: None
+) -> None:
     def pressed(url: str, number: int) -> int:
         for at in range(number):
             leaving(session, f"Name{chr(65 + at % 26)}")

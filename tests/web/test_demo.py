@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from console.customers.models import Account, Complaint, Customer, Email, Order,
 from console.customers.queries import signals_for
 from console.customers.signals import SignalKind
 from console.db import Base, db
-from console.demo import clearing, house, loading
+from console.demo import clearing, house, law, loading
 from console.demo.days import Days
 from console.demo.house import PASSWORD
 from console.demo.reading import articles
@@ -25,11 +26,16 @@ from console.empowerment.kinds import Occasion
 from console.empowerment.models import EmpowermentPolicy, PolicyVersion
 from console.errors import DomainError
 from console.events import Event, Topic, record_event
+from console.gestures import reviews
+from console.gestures.advising import counsel
 from console.gestures.approval_models import ApprovalRequest
+from console.gestures.explaining import explain
 from console.gestures.fulfilment_models import Fulfilment, FulfilmentState
 from console.gestures.ledger import Terms, grant, offer
 from console.gestures.models import Fulfilling, Gesture, GestureVersion, LedgerEntry
+from console.gestures.review_models import GestureReview, ReviewKind
 from console.interactions.models import Interaction, InteractionState, Utterance
+from console.money import Money
 from console.web import zone
 from knowledge.models import Article, ArticleLink, AskedIn, AskedQuestion, KnowledgeGap
 from notes.beside.models import NoteMention, NoteTemplate
@@ -123,7 +129,7 @@ def counts(model: type[Base], *where: Any) -> int:
 
 
 def test_there_is_a_shop(inside: None) -> None:
-    assert counts(Customer) == 404
+    assert counts(Customer) == 406
     assert 1_200 < counts(Order) < 2_500
     assert counts(Interaction, Interaction.external_id.is_not(None)) == 40
     assert counts(Utterance) > 400
@@ -173,6 +179,41 @@ def test_what_is_noted_and_packed_has_something_to_look_at(inside: None) -> None
     assert counts(Promise, Promise.handed_from_id.is_not(None)) == 1
     assert counts(Event, Event.kind == "promise.handed_over") == 1
     assert [counts(NoteMention), counts(NoteFinding), counts(NoteTemplate), counts(Absence)] == [5, 2, 5, 1]
+
+
+def test_a_supervisor_has_patterns_to_judge_and_a_household_its_limit(inside: None) -> None:
+    reviews.look(NOW)
+    found = select(GestureReview.kind, GestureReview.arithmetic).where(GestureReview.kind != ReviewKind.SAMPLE)
+    told = {kind: (sums["hits"], sums["cases"]) for kind, sums in db.session.execute(found)}
+    assert told == {ReviewKind.PAIR: (5, 5), ReviewKind.CUSTOMER: (5, 6)}
+    sheila = db.session.scalars(select(Customer).where(Customer.first_name == "Sheila", Customer.street > "")).one()
+    maya = db.session.scalars(select(User).where(User.email.like("maya@%"))).one()
+    left = {one.words: one.left for one in explain(maya, sheila, NOW).limits}
+    assert left["3 gestures to one customer in 90 days"] == "2 gestures left"
+    assert left["4 gestures to one household in 90 days"] == "0 gestures left"
+    assert counsel(sheila, maya.id, "GBP", NOW).room == Money(0, "GBP")  # whatever the amounts would allow
+
+
+def test_what_is_in_force_and_what_is_being_written_is_tried_on_the_past(
+    inside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[int, int]] = []
+
+    def begin(version: PolicyVersion, *_: object, **__: object) -> SimpleNamespace:
+        tried.append((version.policy_id, version.number))
+        return SimpleNamespace(id=0)
+
+    monkeypatch.setattr(law, "replaying", SimpleNamespace(begin=begin, perform=lambda run_id: None))  # writes nothing
+    law.try_out(NOW)
+    assert sorted((db.session.get_one(EmpowermentPolicy, policy_id).name, number) for policy_id, number in tried) == [
+        ("Business gifts", 1),
+        ("Extras for our regulars", 1),
+        ("Studio, for gold customers", 1),
+        ("Three in ninety days", 2),
+        ("What agents may give", 2),
+        ("What sales staff may give", 1),
+        ("What supervisors may give", 1),
+    ]
 
 
 def test_isla_is_told_as_written(inside: None) -> None:
@@ -235,7 +276,7 @@ def test_the_people_of_the_sign_in_list_can_sign_in(shop: Flask) -> None:
 def test_a_second_load_is_refused(inside: None) -> None:
     with pytest.raises(DomainError, match="there already"):
         loading.load(NOW)
-    assert counts(Customer) == 404
+    assert counts(Customer) == 406
 
 
 def test_a_load_gives_the_same_shop_on_both_engines_and_again(
@@ -307,11 +348,11 @@ def test_clearing_leaves_a_used_database_exactly_as_it_was(small: None) -> None:
     real_shop()
     before = content(ids=True)
     loading.load(NOW, customers=12)
-    assert counts(Customer) == 47
+    assert counts(Customer) == 49
     assert counts(EmpowermentPolicy, EmpowermentPolicy.name == "What agents may give") == 1  # somebody wrote it
     done = clearing.clear()
     assert done.kept == []
-    assert done.rows["customers"] == 46
+    assert done.rows["customers"] == 48
     after = content(ids=True)
     for name, rows in before.items():
         assert after[name] == rows, name
@@ -423,7 +464,7 @@ def test_the_commands_say_what_they_did(app: Flask, monkeypatch: pytest.MonkeyPa
     runner = app.test_cli_runner()
     assert "There is no demo shop here" in runner.invoke(args=["demo", "clear"]).output
     loaded = runner.invoke(args=["demo", "load"])
-    assert "37 customers" in loaded.output and "maya@larchandlantern.example" in loaded.output
+    assert "39 customers" in loaded.output and "maya@larchandlantern.example" in loaded.output
     again = runner.invoke(args=["demo", "load"])
     assert again.exit_code == 1 and "there already" in again.output
     assert "Removed" in runner.invoke(args=["demo", "clear"]).output

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from console.customers.models import Boundary, Customer, Preference
 from console.events import Event
-from console.interactions.live_models import FollowUp, FollowUpState
+from console.interactions.live_models import FollowUp, FollowUpState, Transfer
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance
 from console.interactions.surveys import serializer
 from notes.models import Promise
@@ -101,6 +101,14 @@ def test_a_pop_guesses_asks_or_starts_somebody_new(sign_in: SignIn, session: Ses
     new = session.get_one(Customer, talks(session)[-1].customer_id)
     assert (new.name, talks(session)[-1].channel) == ("Ann Other", Channel.CHAT)
 
+    late = client.post("/pop", data={"phone": "020 7946 0999", "name": "Annie", "channel": "chat", "new": "1"})
+    assert late.status_code == 409  # a colleague was asked the same a moment before
+    assert "Somebody has that number or address by now." in late.text
+    sent = [dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)) for form in late.text.split("<form")]
+    [anyway] = [one for one in sent if "new" in one]
+    client.post("/pop", data=anyway | {"phone": "020 7946 0999", "name": "Annie", "channel": "chat"})
+    assert session.get_one(Customer, talks(session)[-1].customer_id).name == "Annie"
+
 
 @pytest.mark.parametrize(
     "clue", ["phone=anonymous", "phone=%00&email=no-address", "customer=99999999999999999999999", "name=%FF"]
@@ -109,6 +117,24 @@ def test_a_pop_that_cannot_be_read_asks_who_it_is(sign_in: SignIn, clue: str) ->
     page = sign_in("agent").get(f"/pop?{clue}&channel=fax")
     assert page.status_code == 200
     assert "Somebody new" in page.text
+
+
+def test_a_pop_leaves_out_what_it_cannot_use_and_reads_a_plus_that_became_a_space(
+    sign_in: SignIn, session: Session
+) -> None:
+    jana = make_customer(session, "Jana", phones=("+49301234567",))
+    page = sign_in("agent").get(f"/pop?phone=+49301234567&channel=fax&external_id=c-8&order={'9' * 200}")
+    assert "data-sends-itself" in page.text
+    assert "Order left out" in page.text
+    sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    assert sent["channel"] == "phone"
+    opened = sign_in("agent").post("/pop", data=sent)
+    [talk] = talks(session)
+    assert (talk.customer_id, opened.status_code) == (jana.id, 303)
+    talk.state = InteractionState.CLOSED
+    session.commit()
+    again = sign_in("agent").get("/pop?external_id=c-8", follow_redirects=True)
+    assert "That talk was wrapped up before." in again.text
 
 
 # The switcher, the queue, handing over
@@ -124,13 +150,18 @@ def test_the_bar_shows_every_talk_with_what_is_unread(sign_in: SignIn, session: 
     client, texts = sign_in(maya), ("Hello?", "Are you there?")
     for text in texts:
         add(session, Utterance(interaction_id=mine[1].id, position=3_600_000, speaker=Speaker.CUSTOMER, text=text))
-    mine[1].heard_at = NOW
+    add(session, Utterance(interaction_id=mine[2].id, position=3_600_000, speaker=Speaker.CUSTOMER, text="And me?"))
+    mine[1].heard_at, mine[2].heard_at = NOW - timedelta(minutes=1), NOW
     session.commit()
     bar = client.get("/interactions/open")
-    assert re.findall(r"Alt\+\d", bar.text) == ["Alt+1", "Alt+2", "Alt+3"]
+    assert re.findall(r"Alt\+\d", bar.text) == ["Alt+0", "Alt+1", "Alt+2", "Alt+3"]
+    assert "Go to who waits longest: Bo" in bar.text
     assert '2<span class="visually-hidden"> unread' in bar.text
     assert int(bar.headers["X-Sql-Statements"]) <= 5  # who is signed in and their roles, the talks, what is unread
-    assert "unread" not in client.get(f"/customers/{customers[1].id}").text  # its page is open: seen
+    page = client.get(f"/customers/{customers[1].id}").text  # its page is open: seen
+    assert "2<span" not in page
+    assert "Go to who waits longest: Cy" in page
+    client.get(f"/customers/{customers[2].id}")
     assert "unread" not in client.get("/interactions/open").text
 
 
@@ -151,9 +182,44 @@ def test_a_talk_is_handed_over_and_taken_from_the_queue(sign_in: SignIn, session
     assert sign_in(dana).post(f"/interactions/{talk.id}/assignment").location.endswith(f"?interaction={talk.id}")
     late = client.post(f"/interactions/{talk.id}/assignment", follow_redirects=True)
     assert "Dana Osei has taken this." in late.text
-    colleague = client.get(f"/customers/{talk.customer_id}")
-    assert "Dana Osei is talking" in colleague.text
+    make_interaction(session, session.get_one(Customer, talk.customer_id), other, started_at=NOW + timedelta(hours=1))
+    session.commit()
+    colleague = client.get(f"/customers/{talk.customer_id}?interaction={talk.id}")
+    assert "Dana Osei is talking" in colleague.text  # the one that was asked for, not the latest
     assert 'id="say"' not in colleague.text  # to read, not to write
+
+
+def test_a_whisper_is_for_whoever_takes_over_its_writer_and_supervisors(sign_in: SignIn, session: Session) -> None:
+    team = make_team(session, "Evening")
+    maya, dana, ola = (make_user(session, name=name) for name in ("Maya Kerr", "Dana Osei", "Ola Other"))
+    sam, amara = make_user(session, name="Sam Team", team=team), make_user(session, "supervisor")
+    talk = make_interaction(session, make_customer(session), maya, channel=Channel.CHAT)
+    said(session, talk, (Speaker.CUSTOMER, "A bigger table"))
+
+    def readers(note: str) -> set[str]:
+        """Who finds it on any of the pages that show what was said."""
+        pages = ("card", "utterances?after=0", "utterances", "")
+        addresses = [f"/customers/{talk.customer_id}", *(f"/interactions/{talk.id}/{one}".rstrip("/") for one in pages)]
+        found = set()
+        for user in (maya, dana, ola, sam, amara):
+            client = sign_in(user)
+            shown = [note in client.get(address).text for address in addresses]
+            assert all(shown) or not any(shown), (user.name, shown)
+            found |= {user.name} if any(shown) else set()
+        return found
+
+    card = "4111 1111 1111 1111"
+    sign_in(maya).post(f"/interactions/{talk.id}/transfer", data={"to": f"user-{dana.id}", "note": f"Cross, {card}"})
+    assert readers("Cross") == {"Maya Kerr", "Dana Osei", amara.name}
+    assert session.scalars(select(Transfer.note)).one().startswith("Cross, ")
+    assert card not in session.scalars(select(Transfer.note)).one()
+    sign_in(dana).post(f"/interactions/{talk.id}/assignment")
+    sign_in(dana).post(f"/interactions/{talk.id}/transfer", data={"to": f"team-{team.id}", "note": "Wants oak"})
+    assert readers("Wants oak") == {"Dana Osei", "Sam Team", amara.name}
+    sign_in(sam).post(f"/interactions/{talk.id}/assignment")
+    assert readers("Cross") == {"Maya Kerr", "Dana Osei", "Sam Team", amara.name}
+    sign_in(amara).post(f"/interactions/{talk.id}/utterances", data={"speaker": "whisper", "text": "Be brief"})
+    assert readers("Be brief") == {"Sam Team", amara.name}
 
 
 def test_new_turns_come_as_rows_of_their_own(sign_in: SignIn, session: Session) -> None:
@@ -339,10 +405,10 @@ def test_a_survey_link_that_is_not_ours_or_too_old_opens_nothing(
     assert "two weeks" in gone.text
 
 
-def test_a_survey_is_not_answered_a_thousand_times(
+def test_a_survey_needs_no_cookie_and_is_not_answered_a_thousand_times(
     app_with: Callable[..., Flask], surveyed: tuple[str, Interaction]
 ) -> None:
-    client = app_with(RATELIMIT_ENABLED=True).test_client()
+    client = app_with(RATELIMIT_ENABLED=True, WTF_CSRF_ENABLED=True).test_client(use_cookies=False)
     link, _ = surveyed
     statuses = [client.post(link, data={"score": "9"}).status_code for _ in range(31)]
     assert statuses[29:] == [422, 429]

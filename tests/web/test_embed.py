@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from console.api.models import ApiToken
+from console.api.models import ApiToken, KeptAnswer
 from console.api.scopes import Scope
 from console.auth.models import User
 from console.config import BadSetting, origins
@@ -124,7 +124,10 @@ def test_tokens_are_for_named_origins_and_for_others_only_by_a_supervisor(
     _, no_scope = make_token(session, embedding.agent, [Scope.NOTES_READ])
     session.commit()
     assert ask_for(embedding.client, embedding.secret, origin=DESK, agent_id=other.id).status_code == 403
-    assert ask_for(embedding.client, supervisor, origin=f"{DESK}/", agent_id=other.id).status_code == 201
+    headers = {"Authorization": f"Bearer {supervisor}", "Idempotency-Key": "k"}
+    asked = {"origin": f"{DESK}/", "agent_id": other.id}
+    assert embedding.client.post("/api/v1/embed-tokens", json=asked, headers=headers).status_code == 201
+    assert session.scalars(select(KeptAnswer)).all() == []  # it would lie there in clear
     assert ask_for(embedding.client, supervisor, origin=DESK, agent_id=10**9).status_code == 422
     assert ask_for(embedding.client, no_scope, origin=DESK).status_code == 403
     app.config["EMBED_ANCESTORS"] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +33,7 @@ from tests.conftest import HTMX
 from tests.factories import make_customer, make_user
 from tests.factories_api import ApiClient, make_token
 from tests.factories_import import csv_file, run_import
-from tests.factories_notes import make_note
+from tests.factories_notes import ByWords, make_note
 
 SignIn = Callable[..., FlaskClient]
 KINDS = [
@@ -43,24 +45,9 @@ KINDS = [
 WORDS = "Prefers evening deliveries. No calls after six. I'll send the samples by Friday. Parcel came. Will call back."
 
 
-class Model:
-    """An encoder that goes by the words in common."""
-
-    name, state = "words", EncoderState.READY
-
-    def ready(self) -> bool:
-        return True
-
-    def wait(self, seconds: float) -> bool:
-        return True
-
-    def encode_question(self, text: str) -> Any:
-        return by_words([text])[0]
-
-
 @pytest.fixture
 def reader(app: Flask, monkeypatch: pytest.MonkeyPatch) -> finding.Reader:
-    model = Model()
+    model = ByWords()
     for module in (finding, finding_views, pointing_out):
         monkeypatch.setattr(module, "encoder", lambda: model)
     found = app.extensions["findings"] = finding.Reader()
@@ -127,6 +114,26 @@ def test_what_a_note_says_is_proposed_and_kept_by_a_person(
     assert kinds == ["note.finding_kept"] * 3
 
 
+def test_a_day_is_the_customers_own_and_both_clocks_are_shown(
+    sign_in: SignIn, session: Session, reader: finding.Reader
+) -> None:
+    customer, client = make_customer(session, time_zone="America/New_York"), sign_in("agent")
+    write(client, customer.id, "I'll send the samples by Friday.")
+    found = rows(session)[0]
+    here = found.due_at.astimezone(ZoneInfo("Europe/London"))  # type: ignore[union-attr]
+    assert f"{here:%a}" == "Sat"  # past midnight, when it is still Friday there
+    day, time = f"{here:%Y-%m-%d}", f"{here:%H:%M}"
+    panel = client.get(f"/customers/{customer.id}/findings", headers=HTMX).text
+    assert f'value="{day}"' in panel and f'value="{time}"' in panel
+    assert re.search(r"Fri [^<]*, 23:59 where they are", panel)
+    kept = {"text": "Send the samples", "due_on": day, "due_at": time}
+    client.post(f"/findings/{found.id}/keeping", data=kept, headers=HTMX)
+    assert re.search(r"\(Fri [^<]*, 23:59 where they are\)", client.get(f"/customers/{customer.id}/promises").text)
+    customer.time_zone = "Europe/London"
+    session.commit()
+    assert "where they are" not in client.get(f"/customers/{customer.id}/promises").text
+
+
 def test_undo_takes_back_what_became_of_it_and_two_who_keep_at_once_keep_it_once(
     sign_in: SignIn, session: Session, reader: finding.Reader
 ) -> None:
@@ -177,7 +184,10 @@ def test_a_note_waits_while_nothing_can_be_read_and_is_never_lost(
     customer, client = make_customer(session), sign_in("agent")
     reader.made_for = None  # as after a restart, or when examples were changed
     assert write(client, customer.id, WORDS).status_code == 200
-    assert [one.state for one in rows(session)] == [FindingState.WAITING]
+    note = session.scalars(select(Note)).one()
+    again = {"body": f"{WORDS} Rang again.", "kind": "call", "version": 1}
+    assert client.post(f"/notes/{note.id}/amendment", data=again).status_code == 303
+    assert [(one.state, one.note_version) for one in rows(session)] == [(FindingState.WAITING, 2)]
     page = client.get(f"/customers/{customer.id}/findings", headers=HTMX).text
     assert "Looking through the note" in page
     assert "load delay" in page
@@ -190,7 +200,7 @@ def test_a_note_waits_while_nothing_can_be_read_and_is_never_lost(
 def test_imported_notes_of_late_are_looked_through_after_what_people_wrote(
     app: Flask, session: Session, reader: finding.Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(waiting, "encoder", Model)
+    monkeypatch.setattr(waiting, "encoder", ByWords)
     monkeypatch.setattr(waiting, "MOST_IMPORTED", 2)
     with app.app_context():
         run_import("customers", csv_file(tmp_path, "c.csv", ["external_id", "name"], ["c1", "Isla Mercer"]))
@@ -218,6 +228,9 @@ def test_imported_notes_of_late_are_looked_through_after_what_people_wrote(
         assert finding.look_through(utc_now()) == 3  # whatever stopped the one before
         assert {one.kind.value for one in rows(session)} == {"preference", "boundary", "promise"}
         run_import("notes", path)  # once more: nothing changed, nothing waits
+        monkeypatch.setattr(waiting, "encoder", lambda: SimpleNamespace(state=EncoderState.OFF))
+        waiting.await_imported([mine.id], now=utc_now())  # for nobody, where nothing is ever looked through
+        db.session.commit()
         assert FindingState.WAITING not in {one.state for one in rows(session)}
 
 

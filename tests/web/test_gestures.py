@@ -16,6 +16,8 @@ from werkzeug.test import TestResponse
 
 from console.customers.models import Boundary, BoundaryKind, Complaint
 from console.empowerment.kinds import GestureKind
+from console.empowerment.models import EmpowermentPolicy
+from console.feed import FeedEntry
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import EntryState, GestureVersion, LedgerEntry, LedgerEvent
 from console.gestures.weights import MODEL
@@ -144,6 +146,24 @@ def test_no_after_yes_says_what_happened_meanwhile(shop: SimpleNamespace) -> Non
     answer = shop.agent.post(f"/gestures/entries/{entry.id}/decline", headers=HTMX)
     assert answer.status_code == 422
     assert "it is given" in answer.text
+
+
+def test_a_screen_with_an_open_offer_is_told_at_once_when_the_policy_is_stopped(
+    shop: SimpleNamespace, sign_in: SignIn
+) -> None:
+    offer(shop, shop.express)
+    policy_id = shop.session.scalars(select(EmpowermentPolicy.id)).one()
+    boss, assembly = sign_in("supervisor"), shop.assembly
+    boss.post("/policies/suspensions", data={"what": f"gesture:{assembly.gesture_id}", "reason": "Too much"})
+    panel = shop.agent.get(shop.url, headers=HTMX).text
+    assert "paused for everybody" in panel and f'name="version" value="{assembly.id}"' not in panel
+    boss.post("/policies/suspensions", data={"what": f"policy:{policy_id}", "reason": "Too much"})
+    told = shop.session.scalars(select(FeedEntry.topic).where(FeedEntry.kind == "authority")).all()
+    assert f"team:{shop.agent.user.team_id}" in told
+    panel = shop.agent.get(shop.url, headers=HTMX).text
+    assert "The policy was paused since: at a yes it is withdrawn" in panel
+    assert "is stopped, so nothing can be given just now" in panel and "Ask a supervisor when it goes on" in panel
+    assert "Your authority today" not in panel and "Other gestures" not in panel
 
 
 @pytest.mark.parametrize(("act", "state"), [("decline", EntryState.DECLINED), ("void", EntryState.VOIDED)])
@@ -311,6 +331,8 @@ def test_an_offer_whose_time_is_up_is_shown_so_before_and_after_the_command(
     monkeypatch.setattr("console.gestures.cli.utc_now", lambda: later)
     assert "out: 1." in command.invoke(args=["gestures", "expire"]).output
     assert entries(shop)[0].state is EntryState.EXPIRED
+    again = offer(shop, shop.express)  # the same key, long after its answer was lost
+    assert again.status_code == 422 and "ran out before the customer said yes. Offer it again." in again.text
 
 
 def test_the_ledger_is_paged_and_its_statements_do_not_grow(shop: SimpleNamespace, sign_in: SignIn) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console.customers.models import Account, Preference, Provenance
@@ -18,10 +21,14 @@ from console.db import db
 from console.empowerment.fields import CUSTOMER
 from console.empowerment.kinds import GestureKind, Occasion
 from console.empowerment.models import Suspension, SuspensionKind
+from console.empowerment.policies import POLICIES
 from console.empowerment.policy import Approval, Choice, Kind, Limit, Measure, Scope
 from console.empowerment.rules import read_rule
+from console.empowerment.suspending import lift
+from console.empowerment.suspending import suspend as pull
 from console.empowerment.windows import Window
 from console.gestures import ledger
+from console.gestures.approving import what_instead
 from console.gestures.households import address_key, household_of
 from console.gestures.ledger import Approved, NotOffered, OverLimit, Terms, WrongState, offer
 from console.gestures.locking import transaction
@@ -167,6 +174,39 @@ def test_a_kill_switch_stops_offers_and_takes_back_what_is_held(shop: SimpleName
     assert ledger.grant(give(shop).id, actor_id=shop.agent.id, now=NOW).state is EntryState.GRANTED
 
 
+def test_a_kill_switch_takes_its_moment_while_no_offer_can_be_under_way(shop: SimpleNamespace) -> None:
+    """Or in a replay of the past what came first would be refused, and what waited would be given too soon."""
+    boss, later = make_user(shop.session, "supervisor"), NOW + timedelta(seconds=20)
+    shop.session.commit()
+    taken: list[bool] = []
+
+    def clock() -> datetime:
+        taken.append(is_held_by_somebody_else())
+        return later
+
+    row = pull(SuspensionKind.AGENT, shop.agent.id, "Looks odd", actor_id=boss.id, clock=clock)
+    db.session.commit()
+    assert row.suspended_at == later
+    refused(shop, "paused for you")
+    lift(row, actor_id=boss.id, clock=clock)
+    db.session.commit()
+    assert taken == [True, True]
+    assert give(shop, now=NOW).booked_at == later  # it was asked for before, and had to wait
+
+
+def is_held_by_somebody_else() -> bool:
+    """Whether an offer would have to wait for the policies now."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect() as other:
+            return not other.scalar(select(func.pg_try_advisory_xact_lock_shared(POLICIES)))
+    with closing(sqlite3.connect(str(db.engine.url.database), timeout=0, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 def test_what_was_offered_under_a_guardrail_is_kept_though_that_is_stopped(shop: SimpleNamespace) -> None:
     """It was within it; only what gives authority takes it back."""
     limits = (Limit(Scope.CUSTOMER, Measure.FACE, Window.ROLLING, 4000, days=30, overridable=False),)
@@ -289,7 +329,8 @@ def test_where_gestures_are_counted_nothing_smaller_is_advised(shop: SimpleNames
     with pytest.raises(OverLimit) as refusal:
         give(shop)
     assert refusal.value.advice.startswith("Nothing more can be given to this customer until ")
-    assert refusal.value.advice.endswith(". A sincere word or a call back fits.")
+    assert refusal.value.advice.endswith(". A sincere word fits.")  # a call back counts as well
+    assert what_instead(refusal.value.decision) == refusal.value.advice
     assert "smaller" not in str(refusal.value)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -20,9 +21,12 @@ from console.interactions.handling import Origin, WrapUp
 from console.interactions.live_models import Transfer
 from console.interactions.models import Channel, Interaction, InteractionState, Speaker, Utterance, WrapUpCode
 from console.interactions.turns import LONGEST_TURN, Outcome, Turn, turns_after, turns_before
+from tests.conftest import HTMX
 from tests.factories import make_customer, make_interaction, make_team, make_user
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
+
+SignIn = Callable[..., FlaskClient]
 C, A = Speaker.CUSTOMER, Speaker.AGENT
 HOW = WrapUp(WrapUpCode.DAMAGED, True, "A scratched lamp", "", "")
 
@@ -231,3 +235,21 @@ def test_one_external_id_is_one_interaction_even_at_once(app: Flask, session: Se
         assert by_hand is other  # carried on, not begun a third time
         assert db.session.scalar(select(func.count(Interaction.id))) == 2
         assert db.session.scalar(select(func.count(Utterance.id))) == 0
+
+
+def test_a_pasted_conversation_becomes_its_turns_all_or_none(sign_in: SignIn, session: Session) -> None:
+    maya = make_user(session, name="Maya Chen")
+    talk = make_interaction(session, make_customer(session), maya)
+    client, turns = sign_in(maya), f"/interactions/{talk.id}/utterances"
+    pasted = {"speaker": "customer", "text": "Customer: It broke.\nMaya: I am sorry.\nCustomer: Now what?"}
+    assert "customerSaid" in client.post(turns, data=pasted, headers=HTMX).headers["HX-Trigger-After-Swap"]
+    written = select(Utterance).where(Utterance.interaction_id == talk.id).order_by(Utterance.position, Utterance.id)
+    assert [(row.speaker, row.text) for row in session.scalars(written)] == [
+        (C, "It broke."),
+        (A, "I am sorry."),
+        (C, "Now what?"),
+    ]
+    refused = client.post(turns, data={**pasted, "text": f"Customer: Hi\nMaya: {'x' * 20_001}"}, headers=HTMX)
+    assert refused.status_code == 422 and "Customer: Hi" in refused.text
+    session.rollback()
+    assert len(session.scalars(written).all()) == 3

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from console.db import db, utc_now
 from console.web import today
-from knowledge import approximate, matrix, pgvector_schema
+from knowledge import approximate, matrix, pgvector_schema, snapshot
 from knowledge.index import Filters, Index, index_for, mean_vector
 from knowledge.index_postgresql import PostgresqlIndex
 from knowledge.matrix import MatrixIndex
@@ -149,16 +149,14 @@ def test_passages_asked_for_by_their_numbers(
     ids = np.array([*(row.id for row in wanted), 10**9], np.int64)
     with app.app_context():
         moment = make_index(MODEL).fresh()
-        near = moment.nearest(question, EVERYTHING, 3)
-        both = moment.nearest(question, EVERYTHING, 3, ids)
+        compared = moment.of_passages(ids, EVERYTHING, question)
         by_words = moment.of_passages(ids, EVERYTHING)
         published = moment.of_passages(ids, Filters())
         none = moment.of_passages(ids[:0], EVERYTHING)
     assert by_words.passage_ids.tolist() == ids[:-1].tolist()
-    others = [row for row in wanted if row.id not in near.passage_ids]
-    assert both.passage_ids.tolist() == [*near.passage_ids, *(row.id for row in others)]
-    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in others]
-    assert both.cosines.tolist() == pytest.approx([*near.cosines, *true], abs=2e-3)
+    assert compared.passage_ids.tolist() == ids[:-1].tolist()
+    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in wanted]
+    assert compared.cosines.tolist() == pytest.approx(true, abs=2e-3)
     assert by_words.cosines.tolist() == by_words.titles.tolist() == [0, 0, 0, 0]
     assert published.passage_ids.tolist() == [bare.passages[0].id]
     assert len(none) == 0
@@ -283,7 +281,7 @@ def test_a_large_matrix_gets_an_approximate_index_that_knows_filters_and_changes
 ) -> None:
     monkeypatch.setattr(matrix, "LARGE", 100)
     monkeypatch.setattr(matrix, "GROWN", 0.9)
-    monkeypatch.setattr(matrix, "GATHERED", 0)
+    monkeypatch.setattr(snapshot, "GATHERED", 0)
     monkeypatch.setattr(approximate, "ASKED", 1)  # so small an index is looked through whole
     with app.app_context():
         index = MatrixIndex(MODEL)
@@ -317,7 +315,7 @@ def test_the_approximate_index_finds_nearly_all_of_the_nearest(rng: np.random.Ge
     allowed = rng.random(6000) < 0.7
     index, shares = approximate.Approximate(vectors), []
     for question in vectors[:100]:
-        true = matrix.highest(np.where(allowed, vectors @ question, -np.inf).astype(np.float32), 10)
+        true = snapshot.highest(np.where(allowed, vectors @ question, -np.inf).astype(np.float32), 10)
         found = index.nearest(question, allowed, 10)
         assert allowed[found].all()
         shares.append(len({*true.tolist()} & {*found.tolist()}) / 10)

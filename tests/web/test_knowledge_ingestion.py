@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from console.db import db
 from console.errors import DomainError
 from knowledge.drafts import LARGEST
-from knowledge.ingestion import KEPT, KEPT_GONE, KEPT_NEWER, TAKEN, Report, Terms, ingest
+from knowledge.ingestion import KEPT, KEPT_GONE, KEPT_NEWER, KEPT_UNREAD, TAKEN, Report, Terms, ingest
 from knowledge.models import (
     Article,
     ArticleRevision,
@@ -140,8 +141,10 @@ def test_a_broken_file_is_one_line_of_the_report_and_its_article_stays(folder: P
     (folder / "blank.html").write_text("<script>only()</script>")
     (folder / "huge.md").write_text("x " * (LARGEST // 2 + 1))
     (folder / "link.md").symlink_to("/etc/hostname")
+    (folder / "returns" / "policy.md").unlink()
+    (folder / "returns" / "policy.md").symlink_to("nowhere.md")
     report = run(folder)
-    assert counts(report) == (0, 0, 2, 0, 6)
+    assert counts(report) == (0, 0, 1, 0, 7)
     assert {item.where: item.reason for item in report.rejected} == {
         "hours.txt": "it is not text",
         "empty.md": "it is empty",
@@ -149,8 +152,37 @@ def test_a_broken_file_is_one_line_of_the_report_and_its_article_stays(folder: P
         "blank.html": "it is empty",
         "huge.md": "it is larger than 5 MB",
         "link.md": "it is a link that leads out of the folder",
+        "returns/policy.md": "it is a link that leads nowhere",
     }
     assert article("hours.txt").state is ArticleState.PUBLISHED
+
+
+@pytest.mark.parametrize("spoil", ["line", "bytes", "zip"])
+def test_what_could_not_be_read_of_a_table_archives_nothing(tmp_path: Path, spoil: str) -> None:
+    rows = [json.dumps({"id": str(number), "title": f"T{number}", "text": "Words"}) for number in range(5)]
+    folder, packed = tmp_path / "kb", tmp_path / "kb.zip"
+    folder.mkdir()
+    (folder / "kb.jsonl").write_text("\n".join(rows))
+    for name in ("a.md", "b.md", "c.md", "d.md"):
+        (folder / name).write_text("Words")
+    run(folder)
+    (folder / "kb.jsonl").write_bytes(b"\n".join([*(row.encode() for row in rows[1:]), b'{"id": "0", "ti']))
+    if spoil == "bytes":
+        (folder / "kb.jsonl").rename(folder / "kb.csv")
+        (folder / "kb.csv").write_bytes(bytes(range(256)))
+    elif spoil == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, file.name)
+            archive.getinfo("kb.jsonl").CRC ^= 1
+    report = run(packed if spoil == "zip" else folder)
+    assert (report.archived, report.missing, len(report.rejected)) == (0, 0, 1)
+    gone = "1 article" if spoil == "line" else "5 articles"
+    assert report.lines == [("kept", "kb.csv" if spoil == "bytes" else "kb.jsonl", KEPT_UNREAD.format(gone))]
+    assert article("0").state is ArticleState.PUBLISHED
+    (folder / "kb.csv").unlink(missing_ok=True)
+    (folder / "kb.jsonl").write_text("\n".join(rows[1:]))
+    assert run(folder).archived == 1
 
 
 def test_jsonl_takes_each_line_by_itself(tmp_path: Path) -> None:
@@ -166,7 +198,7 @@ def test_jsonl_takes_each_line_by_itself(tmp_path: Path) -> None:
     (tmp_path / "corpus.jsonl").write_text("\ufeff" + "\r\n".join(lines))
     report = run(tmp_path / "corpus.jsonl")
     assert counts(report) == (2, 0, 0, 0, 4)
-    assert [item.where for item in report.rejected[:3]] == [f"corpus.jsonl, line {number}" for number in (2, 3, 4)]
+    assert [item.where for item in report.rejected] == [f"corpus.jsonl, line {number}" for number in (2, 3, 4, 5)]
     assert (article("7").body, article("7").url) == ("Seven **words**", "https://x.example/7")
 
 
@@ -204,6 +236,7 @@ def test_what_generators_write_between_the_words_does_not_reach_a_reader(tmp_pat
     (tmp_path / "a.md").write_text(
         "{% include x.html %}\nSee [home]({{ site.baseurl }}/help){:target='_blank'}.\n\n> [!NOTE]\n> Dear {{name}}\n\n"
         ':::image type="content" source="a.png" alt-text="The menu":::\n'
+        "![a1b2c3d4e5f60718](a.png)\n"
     )
     run(tmp_path)
     body = article("a.md").body
@@ -213,6 +246,7 @@ def test_what_generators_write_between_the_words_does_not_reach_a_reader(tmp_pat
     assert "**NOTE:**" in body
     assert "{{name}}" in body
     assert "![The menu]()" in body
+    assert "a1b2" not in body
 
 
 def test_the_command_reports_and_refuses_plainly(app: Flask, folder: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_zip_becomes_articles_and_a_report(owner: FlaskClient, session: Sessio
     assert {row.title for row in session.scalars(select(Article))} == {"Returns", "b"}
     page = owner.get(response.location).text
     assert "it is empty" in page
-    assert '<a href="/knowledge/articles/returns">a.md</a>' in page
+    assert '<a href="/knowledge/articles/returns">Returns</a><div class="tiny">a.md</div>' in page
     assert "hx-get" not in page.partition('id="run"')[2].partition(">")[0]
     only = owner.get(f"{response.location}?what=rejected").text
     assert "c.md" in only
@@ -103,6 +103,18 @@ def test_a_zip_becomes_articles_and_a_report(owner: FlaskClient, session: Sessio
     assert not list((tmp_path / "data" / "uploads").iterdir())
     kinds = [row.kind for row in session.scalars(select(Event).order_by(Event.id))]
     assert kinds == ["ingestion.started", "ingestion.finished"]
+
+
+def test_a_snippet_that_others_include_is_no_article_and_nothing_that_failed(
+    owner: FlaskClient, session: Session
+) -> None:
+    files = {"a.md": b"# A\n\n[!INCLUDE [role](includes/role.md)]", "includes/role.md": b"You need a role."}
+    page = owner.get(upload(owner, {"docs.zip": packed(files)}).location).text
+    assert (the_run(session).report["included"], the_run(session).report["refused"]) == (1, 0)
+    assert "Part of others" in page
+    assert "stands in 1 other article" in page
+    assert "ot taken in" not in page
+    assert session.scalars(select(Article.body)).all() == ["You need a role."]
 
 
 def test_more_for_a_source_archives_nothing_and_the_whole_source_does(owner: FlaskClient, session: Session) -> None:

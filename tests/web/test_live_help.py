@@ -94,6 +94,34 @@ def test_nothing_that_fits_is_said_plainly(agent: FlaskClient, session: Session,
     assert "Nothing fits well enough" in pane(agent, talk)
 
 
+def test_what_fits_stays_while_a_turn_says_nothing_and_goes_when_the_talk_has_moved_on(
+    agent: FlaskClient, session: Session, talk: Interaction
+) -> None:
+    cards, _ = articles(session)
+    card = f'data-article="{cards.id}"'
+    say(session, talk, "How long are gift cards valid?")
+    pane(agent, talk)
+    for chatter in (
+        "One moment please, let me have a look.",
+        "Great, I really appreciate it!",
+        "My name is Isla Mercer",
+    ):
+        say(session, talk, "I see.", speaker=Speaker.AGENT)
+        say(session, talk, chatter)
+        assert "before" not in pane(agent, talk), chatter
+    [asked] = session.scalars(select(AskedQuestion)).all()
+    assert asked.text == "How long are gift cards valid?"
+    shown = []
+    for moved_on in ("Zebra crossings in Peru", "Llamas in Chile", "Condors in Ecuador", "Otters in Norway"):
+        say(session, talk, "I see.", speaker=Speaker.AGENT)
+        say(session, talk, moved_on)
+        page = pane(agent, talk)
+        shown.append((card in page, "Nothing fits the last words" in page, "Nothing fits well enough" in page))
+    assert shown == [(True, False, False), (True, True, False), (True, True, False), (False, False, True)]
+    questions = session.scalars(select(AskedQuestion).order_by(AskedQuestion.id)).all()
+    assert [row.shown for row in questions] == [1, 0, 0, 0]  # what is missing is still known
+
+
 def test_a_pinned_article_stays_on_top_and_one_sent_away_is_gone(
     agent: FlaskClient, session: Session, talk: Interaction
 ) -> None:
@@ -104,7 +132,8 @@ def test_a_pinned_article_stays_on_top_and_one_sent_away_is_gone(
     assert agent.post(address(lamps.id), data={"mark": "pinned"}, headers=HTMX).status_code == 204
     page = pane(agent, talk)
     assert page.index(f'data-article="{lamps.id}"') < page.index(f'data-article="{cards.id}"')
-    sent = {"mark": "dismissed", "reason": "done", "interaction_id": talk.id}
+    asked = session.scalars(select(AskedQuestion.id).order_by(AskedQuestion.id.desc())).first()
+    sent = {"mark": "dismissed", "reason": "done", "interaction_id": talk.id, "question_id": asked}
     assert agent.post(address(cards.id), data=sent, headers=HTMX).status_code == 204
     page = pane(agent, talk)
     assert f'data-article="{cards.id}"' not in page
@@ -237,6 +266,14 @@ def test_the_ear_is_made_anew_when_a_kind_was_changed(in_app: None) -> None:
     db.session.commit()
     anew = who.ear(model)  # type: ignore[arg-type]
     assert isinstance(anew, Ear) and off.code not in {kind.code for kind in anew.kinds}
+
+
+def test_a_worker_proposes_codes_for_talks_that_another_one_has_heard(
+    in_app: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "encoder", WordsAlone)
+    listening.be_ready()
+    assert listening.listener().coder(WordsAlone()) is not None  # type: ignore[arg-type]
 
 
 def make_user_id() -> int:

@@ -28,7 +28,7 @@ def mail(body: str = "The oak is lovely.", to: str = "shop@shop.example", **head
         message[name] = value
     message["To"] = to
     message.set_content(body)
-    message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="plan.pdf")
+    message.add_attachment(b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", filename="plan.png")
     message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="run.exe")
     return message.as_bytes()
 
@@ -68,7 +68,7 @@ def test_a_folder_of_mails_becomes_notes_once(app: Flask, session: Session, tmp_
     assert (notes[0].external_id, notes[0].written_at) == ("<a@example.com>", datetime(2026, 5, 4, 8, 30, tzinfo=UTC))
     assert notes[0].body == "Shelf\n\nThe oak is lovely."
     assert notes[2].written_at < datetime.now(UTC)  # never in the future
-    assert {row.name for row in session.scalars(select(NoteAttachment))} == {"plan.pdf"}
+    assert {row.name for row in session.scalars(select(NoteAttachment))} == {"plan.png"}
     assert session.scalars(select(NoteMention.user_id)).all() == [dana.id]  # by the colleague who forwarded it
 
 

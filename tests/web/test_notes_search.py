@@ -21,7 +21,7 @@ from console.interactions.models import REPLAY, Interaction, Speaker, Utterance
 from knowledge.embedding import encoder
 from knowledge.searching import Use
 from notes.models import Note, NoteKind
-from notes.searching import nearest
+from notes.searching import nearest, searching
 from notes.searching import words as search_words
 from notes.searching.embedding import claim, keep, put_back_others, read_all, unread
 from notes.searching.models import Remembered, RememberedVector, SourceKind, Unread
@@ -90,12 +90,14 @@ def test_words_find_notes_of_one_customer_or_of_all(in_app: None, session: Sessi
     isla, omar = make_customer(session), make_customer(session, "Omar", "Khan")
     make_note(session, isla, body="Collects blue jugs from the café in Porto.")
     make_note(session, omar, body="Asked about a blue lamp.")
+    make_note(session, omar, body="Asked about a blue lamp!", written_at=utc_now() - timedelta(days=700))
     say(session, make_interaction(session, omar), "Do you have the jug in green?")
     session.commit()
     assert asked("JUG")[0] in {"Do you have the jug in green?", "Collects blue jugs from the café in Porto."}
     assert asked("jugs", customer_id=omar.id) == ["Do you have the jug in green?"]
     assert asked("blue jug", customer_id=isla.id) == ["Collects blue jugs from the café in Porto."]
     assert asked("blue jug")[0] == "Collects blue jugs from the café in Porto."  # the one that holds both stands first
+    assert asked("blue lamp", customer_id=omar.id) == ["Asked about a blue lamp.", "Asked about a blue lamp!"]
     assert asked("cafe porto") == ["Collects blue jugs from the café in Porto."]
     assert bodies(find("blu", Where(), now=utc_now(), unfinished=True)) != []
     for nothing in ("", "   ", "the", "zebra", "\0", '"', "' OR 1=1 --", "marks : note", "!!! & | :*", "x" * 5_000):
@@ -155,12 +157,13 @@ def test_meaning_finds_what_no_word_does_and_follows_every_change(app: Flask, se
     make_note(session, isla, body="The invoice goes to the company.")
     say(session, make_interaction(session, isla), "I would like something cheerful for the nursery")
     say(session, make_interaction(session, isla), "yes, the blue one")  # says nothing by itself: by words alone
+    like(session, isla, "Takes piano lessons.")  # a little like a choir, but something else is so much nearer
     session.commit()
     with app.app_context():
         assert asked("pets at home") == []
         model = encoder()
-        assert unread() == 3
-        assert read_all(model) == 3
+        assert unread() == 4
+        assert read_all(model) == 4
         other = Held(app, model.name)  # as another worker has it
         assert other.fresh() is not None
         for where in ({}, {"customer_id": isla.id}, {"kinds": (SourceKind.NOTE,)}):
@@ -168,6 +171,9 @@ def test_meaning_finds_what_no_word_does_and_follows_every_change(app: Flask, se
             assert found.row.subject_id == night.id
             assert [part.text for part in found.parts if part.marked] == ["Her dog chews the rugs."]
             assert found.reasons == ("Similar meaning",)
+        tomorrow = utc_now() + timedelta(days=1)
+        for narrower in (Where(isla.id, pinned=True), Where(isla.id, since=tomorrow)):
+            assert find("pets at home", narrower, now=utc_now()).found == ()
         assert asked("decoration for the baby") == ["I would like something cheerful for the nursery"]
 
         session.execute(update(Note).where(Note.id == night.id).values(body="Sings in a choir on Wednesdays."))
@@ -186,12 +192,12 @@ def test_meaning_finds_what_no_word_does_and_follows_every_change(app: Flask, se
         session.commit()
         assert asked("rehearses with a chorus") == []
         assert put_back_others(model.name) > 0
-        assert read_all(model) == 3
+        assert read_all(model) == 4
         assert asked("rehearses with a chorus") == ["Sings in a choir on Wednesdays."]
 
 
 def test_a_lone_word_finds_what_lies_nearest_among_the_notes_of_one_customer(
-    app: Flask, session: Session, meaning: None
+    app: Flask, session: Session, meaning: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rosalind = make_customer(session)
     body = "Please, no more gifts, she said. Her daughter Ines starts at Leeds in September. Ring her back on Tuesday."
@@ -207,6 +213,11 @@ def test_a_lone_word_finds_what_lies_nearest_among_the_notes_of_one_customer(
         assert asked("family") == []  # of all customers there is too much that is a little like it
         assert body not in asked("family football", customer_id=rosalind.id)
         assert find("family", Where(customer_id=rosalind.id), now=utc_now(), use=Use.KEYWORD).found == ()
+        monkeypatch.setattr(
+            searching, "by_meaning", lambda *given: None
+        )  # still being read: words answer, and it is said
+        answer = find("gifts", Where(), now=utc_now())
+        assert (bodies(answer), answer.notice, answer.warming) == ([body], searching.PREPARING, True)
 
 
 def test_many_vectors_are_packed_beside_the_requests(

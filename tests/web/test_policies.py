@@ -110,6 +110,8 @@ def test_a_mistake_keeps_the_form_as_typed(shop: Any, session: Session) -> None:
         assert answer.status_code == 422
         assert sentence in answer.text
         assert 'value="So that nobody has to ask"' in answer.text
+        summary = answer.text.partition('class="error-summary"')[2].partition("</div></div>")[0]
+        assert "{" not in summary
     assert versions(session) == []
 
 

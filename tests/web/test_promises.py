@@ -127,7 +127,8 @@ def test_a_broken_promise_stands_first_silences_delight_and_brings_recovery(
 
 def test_a_promise_is_moved_and_reworded_with_a_reason(app: Flask, sign_in: SignIn, session: Session) -> None:
     client = sign_in("agent")
-    promise = make_promise(session, make_customer(session), client.user, due_at=utc_now() + DAY)  # type: ignore[attr-defined]
+    due = {"due_at": utc_now() - DAY, "state": PromiseState.BROKEN}
+    promise = make_promise(session, make_customer(session), client.user, **due)  # type: ignore[attr-defined]
     session.commit()
     url = f"/promises/{promise.id}"
     seen = re.search(r'name="seen"[^>]*value="(\w+)"', client.get(url).text)
@@ -145,6 +146,7 @@ def test_a_promise_is_moved_and_reworded_with_a_reason(app: Flask, sign_in: Sign
     assert client.post(url, data={**sent, "seen": seen[1]}).status_code == 303
     changed = the_promise(session)
     assert (changed.text, local_day(app, changed.due_at)) == ("Send all samples", local_day(app, later))
+    assert changed.state is PromiseState.OPEN  # they agreed to another day
     (event,) = session.scalars(select(Event))
     assert (event.kind, event.data["reason"], event.data["reworded"]) == ("promise.moved", "asked", True)
     stale = client.post(url, data={**sent, "promise_text": "Mine", "seen": seen[1]})
@@ -171,6 +173,7 @@ def test_settling_is_taken_back_for_a_while_and_not_later(sign_in: SignIn, sessi
     row = the_promise(session)
     row.settled_at = utc_now() - 2 * DAY
     session.commit()
+    assert row.text not in client.get("/").text
     late = client.post(f"/promises/{promise.id}/reopening", headers=HTMX)
     assert (late.status_code, "can no longer be taken back" in late.text) == (422, True)
     assert kinds(session) == ["promise.kept", "promise.reopened", "promise.released"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from console.errors import DomainError
 from console.interactions import handling
 from console.interactions.handling import WrapUp
 from console.interactions.models import Interaction, InteractionState, Speaker, Utterance, WrapUpCode
+from tests.conftest import HTMX
 from tests.factories import NOW, make_customer, make_interaction, make_user
 
 SignIn = Callable[..., FlaskClient]
@@ -106,7 +108,11 @@ def test_the_button_is_there_with_the_demo_shop_alone(sign_in: SignIn, app: Flas
     with app.app_context():
         agent = make_user(db.session(), is_demo=True)
         recorded_id = record(agent, is_demo=True).id
-    assert "Replay a conversation" in client.get("/").text
+    home = client.get("/").text
+    assert "Replay a conversation" in home
+    assert "autofocus" not in home  # its keys are keys, not letters of a search
+    again = re.search(r'hx-get="(/queue[^"]*)"', home)
+    assert again and "stand here" not in client.get(again[1], headers=HTMX).text  # as small as it was
     assert "A late lamp" in client.get("/replays").text
     answer = client.post("/replays", data={"conversation": recorded_id, "speed": "4.0"})
     with app.app_context():

@@ -70,8 +70,10 @@ def test_what_the_lot_draws_is_found_once_and_judged_by_somebody_else(
     session.scalars(select(GestureSettings)).one().review_percent = 100
     give(app, session, agent, customer, utc_now() - timedelta(days=2))
     other = sign_in("supervisor")
+    assert "look for new ones" in other.get("/").text
     assert "A candle" in other.get("/gestures/reviews").text  # the first visit of a day draws
     assert other.post("/gestures/reviews").status_code == 303  # and nothing twice
+    assert "1 to look at" in other.get("/").text
     row = session.scalars(select(GestureReview)).one()
     assert row.kind is ReviewKind.SAMPLE
     give(app, session, agent, make_customer(session), utc_now() - timedelta(days=1))

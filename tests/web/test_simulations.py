@@ -119,10 +119,10 @@ def intervene(number: int, agent_id: int, policy_id: int, versions, boss_id: int
              (SuspensionKind.POLICY, policy_id)]  # fmt: skip
     which, step = divmod(number, 20)
     if which < len(stops) and step == 3:
-        suspending.suspend(*stops[which], "Bench", actor_id=boss_id, now=now)
+        suspending.suspend(*stops[which], "Bench", actor_id=boss_id, clock=lambda: now)
     if which < len(stops) and step == 9:
         for one in suspending.in_force():
-            suspending.lift(one.suspension, actor_id=boss_id, now=now)
+            suspending.lift(one.suspension, actor_id=boss_id, clock=lambda: now)
     if number in (2, 30, 80):
         catalogue.set_stock(versions[1].gesture_id, {2: 1, 30: 0, 80: None}[number], actor_id=boss_id, now=now)
     db.session.commit()
@@ -172,7 +172,7 @@ def test_a_promise_that_was_kept_while_its_gesture_was_stopped_is_kept_here_too(
     terms = Terms(agent.id, customer.id, version.id, Occasion.RECOVERY, talk.id)
     entry_id = ledger.offer(terms, key="promised", now=START).id
     later = START + timedelta(minutes=2)
-    suspending.suspend(SuspensionKind.GESTURE, version.gesture_id, "Bench", actor_id=boss.id, now=later)
+    suspending.suspend(SuspensionKind.GESTURE, version.gesture_id, "Bench", actor_id=boss.id, clock=lambda: later)
     db.session.commit()
     with pytest.raises(WrongState):
         ledger.grant(entry_id, actor_id=agent.id, now=later)
@@ -263,10 +263,23 @@ def test_nothing_recorded_is_said_and_a_wrong_budget_too(app: Flask, session, si
     client = sign_in("supervisor")
     assert client.post(f"/simulations/versions/{draft.id}", data=TRIAL | {"budget": "lots"}).status_code == 422
     assert session.scalars(select(Simulation)).all() == []
-    response = client.post(f"/simulations/versions/{draft.id}")
-    for thread in list(replaying.THREADS):
-        thread.join()
-    assert "Nothing was recorded in these days" in client.get(response.location).text
+    for days, said in ((30, "Try it on 90 days"), (90, "It can be published all the same")):
+        response = client.post(f"/simulations/versions/{draft.id}", data=TRIAL | {"days": days})
+        for thread in list(replaying.THREADS):
+            thread.join()
+        assert said in client.get(response.location).text
+    assert client.post(f"/policies/{draft.policy_id}/versions/{draft.number}/review").status_code == 303
+
+
+@pytest.mark.usefixtures("in_app")
+def test_before_the_first_gesture_it_says_what_is_missing(session) -> None:
+    version = make_policy(session)
+    session.commit()
+    run = replaying.begin(version, Settings(), 90, actor_id=None, now=utc_now())
+    db.session.commit()
+    replaying.perform(run.id)
+    db.session.expire_all()
+    assert (run.state, run.problem) == (SimulationState.FAILED, replaying.NO_GESTURES)
 
 
 def test_the_command_says_what_the_page_says(app: Flask, session) -> None:
