@@ -26,6 +26,7 @@ from console.app import create_app
 from console.auth.models import User
 from console.config import Settings
 from console.db import Base, db
+from console.interactions import stream
 from console.web import limiter
 from tests import postgres
 from tests.factories import make_user
@@ -160,14 +161,10 @@ def app(database_url: str) -> Iterator[Flask]:
     """Built once for each address, for that takes longer than most tests; whatever a test changes is put back."""
     app = APPS.get(database_url) or APPS.setdefault(database_url, make_app(database_url))
     config, extensions = dict(app.config), dict(app.extensions)
+    # Its own, for one that was closed takes nobody any more.
+    stream.register_hub(app, app.extensions["live"].room)
     yield app
-    # Simulations, ingestions and what is learned go on in threads: never into the next test's database.
-    for thread in threading.enumerate():
-        if thread.name.startswith(BESIDE):
-            thread.join(timeout=20)
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    let_go(app)
     for held, before in ((app.config, config), (app.extensions, extensions)):
         held.clear()
         held.update(before)
@@ -188,9 +185,18 @@ def app_with(database_url: str) -> Iterator[Callable[..., Flask]]:
         limiter.reset()
         limiter.enabled = False
     for app in made:
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+        let_go(app)
+
+
+def let_go(app: Flask) -> None:
+    """Close its connections. A thread that goes on would open another, in the next test's database."""
+    app.extensions["live"].close()
+    for thread in threading.enumerate():
+        if thread.name.startswith(BESIDE):
+            thread.join(timeout=20)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture

@@ -63,10 +63,19 @@ class Source(ABC):
     def __enter__(self) -> Self:
         self._connection = self._engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
+        try:
+            self._begin()
+        except BaseException:
+            self._connection.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.close()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Note where the feed is now, if it is the first time."""
 
     @abstractmethod
     def wait(self) -> list[Told]:
@@ -74,12 +83,10 @@ class Source(ABC):
 
 
 class SqliteSource(Source):
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _begin(self) -> None:
         self._version = -1 if self._highest is not None else self._count()
         if self._highest is None:
             self._highest = highest_id(self._connection)
-        return self
 
     def wait(self) -> list[Told]:
         time.sleep(POLL)
@@ -100,14 +107,12 @@ class PostgresSource(Source):
         super().__init__(engine.execution_options(isolation_level="AUTOCOMMIT"))
         self._seen: set[int] = set()
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _begin(self) -> None:
         self._driver.execute("LISTEN plusone_feed")
         if self._highest is None:
             self._highest = highest_id(self._connection)
             self._seen = {told.id for told in read(self._connection, self._in_window())}
         self._read_at = 0.0
-        return self
 
     def wait(self) -> list[Told]:
         notes = self._driver.notifies(timeout=LONGEST_WAIT, stop_after=1)

@@ -49,7 +49,7 @@ def test_the_exported_model_gives_the_same_vectors(exporting: Encoder) -> None:
     true = exporting.encode(SENTENCES)
     assert np.sum(true * exported.encode(SENTENCES), axis=1).min() > 0.9999
     rounded = np.stack([exported.encode_question(text) for text in SENTENCES])
-    assert np.sum(true * rounded, axis=1).min() >= 0.99
+    assert np.sum(true * rounded, axis=1).min() >= 0.98  # by rounding; a little other on each kind of processor
     assert np.linalg.norm(rounded, axis=1) == pytest.approx(1, abs=1e-4)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from console.auth.models import User
 from console.db import db, utc_now
 from console.feed import FeedEntry
-from console.interactions import stream
+from console.interactions import sources, stream
 from console.interactions.hub import LONGEST_QUEUE, Follower, Hub, tidy
 from console.interactions.sources import Told
 from tests.factories import add, make_customer, make_interaction
@@ -33,11 +33,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hub(app: Flask) -> Iterator[Hub]:
-    """Its own, for one that was closed takes nobody any more."""
-    stream.register_hub(app, app.extensions["live"].room)
-    yield app.extensions["live"]
-    app.extensions["live"].close()
+def hub(app: Flask) -> Hub:
+    found: Hub = app.extensions["live"]
+    return found
 
 
 class Page:
@@ -157,6 +155,16 @@ def test_a_broken_connection_is_made_again_and_misses_nothing(hub: Hub, sign_in:
     one, two = told(session, topic), told(session, topic)
     assert [(page.next() or {})["id"] for _ in range(2)] == [one, two]
     page.close()
+
+
+def test_a_source_that_cannot_begin_leaves_no_connection_open(
+    app: Flask, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sources.source_for(app)
+    monkeypatch.setattr(sources, "highest_id", lambda connection: 1 / 0)
+    with pytest.raises(ZeroDivisionError), source:
+        pass
+    assert source._connection.closed
 
 
 def test_an_open_stream_holds_no_database_connection(app: Flask, hub: Hub, sign_in: SignIn, session: Session) -> None:
