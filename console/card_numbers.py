@@ -12,6 +12,12 @@ IN_A_ROW = "seems to hold a card number, which is never stored"
 GROUPED_DIGITS = re.compile(
     r"[0-9]+(?:[ .\u00a0\u2007\u2009\u200b-\u200d\u202f\u2010-\u2014\u2060\u2212\ufeff-]{1,3}[0-9]+)*"
 )
+# Grouped as on a card: four times four, or four, six and five (American Express) or four (Diners).
+GAP = r"[ .\u00a0\u2010-\u2013-]?"
+AS_PRINTED = re.compile(
+    rf"(?<!\d)(?<!\d[.,])(?=((?:[456]\d|2[2-7]|35)\d\d(?P<a>{GAP})\d{{4}}(?P=a)\d{{4}}(?P=a)\d{{4}}(?:(?P=a)\d{{3}})?"
+    rf"|3[046789]\d\d(?P<b>{GAP})\d{{6}}(?P=b)\d{{4,5}})(?!\d|[.,]\d))"
+)
 ALL_BUT_FOUR = re.compile(r"[0-9](?=(?:[^0-9]*[0-9]){4})")
 DIGIT_GROUP = re.compile(r"[0-9]+")
 CARD_LENGTHS = range(13, 20)
@@ -22,6 +28,14 @@ CARD_STARTS = frozenset("23456")  # the networks that people pay with
 def holds_card_number(text: str) -> bool:
     """Whether 13 to 19 digits, written together or in groups, pass the check every card number passes (Luhn)."""
     return any(has_one(DIGIT_GROUP.findall(run[0])) for run in GROUPED_DIGITS.finditer(text))
+
+
+def holds_card_as_printed(text: str) -> bool:
+    """Whether a card number stands there grouped as on a card.
+
+    For text out of a PDF, which puts the columns of a table side by side as words: figures in a row are no number.
+    """
+    return any(holds_card_number(part[1]) for part in AS_PRINTED.finditer(text))
 
 
 def masked(text: str) -> str:

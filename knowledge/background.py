@@ -19,15 +19,14 @@ from sqlalchemy import func, select
 
 from console.db import db
 from knowledge import chance
-from knowledge.chance import NOTHING, Chance
+from knowledge.chance import Chance
 from knowledge.chunking import sentences
 from knowledge.embedding import Encoder, unpacked
 from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import Rarity, Wording
+from knowledge.likeness import Rarity, Wording, alike
 from knowledge.models import Article, ArticleState, KnowledgeRevision, Passage
 from knowledge.nearby import Vectors
 from knowledge.questions import Speller
-from knowledge.ranking import likeness
 
 SAMPLE = 1_500  # passages
 LISTABLE = 50_000  # passages whose ids are read one and all
@@ -60,8 +59,7 @@ class Background:
     expected: float
     encoder: Encoder
     is_prepared: bool = True  # every passage of the sample has its vectors
-    chance: Chance = NOTHING
-    is_measured: bool = True  # by chance: the model was ready when the sample was taken
+    chance: Chance | None = None  # None while the model was not ready
 
     @cached_property
     def speller(self) -> Speller:
@@ -113,7 +111,7 @@ def background_for(model: Encoder) -> Background:
 def refreshed(kept: Kept, model: Encoder, now: float) -> Background:
     kept.looked_at = now
     revision = db.session.scalar(select(KnowledgeRevision.value)) or 0
-    is_complete = kept.background is not None and (kept.background.is_measured or not model.ready())
+    is_complete = kept.background is not None and (kept.background.chance is not None or not model.ready())
     if kept.background is not None and is_complete and revision == kept.revision:
         return kept.background
     first, last = db.session.execute(select(func.min(Passage.id), func.max(Passage.id))).one()
@@ -159,11 +157,12 @@ def sample(model: Encoder, ids: Sequence[int], size: int) -> Background:
     found = np.concatenate(vectors) if vectors else np.zeros((0, dimensions), np.float32)
     # Of a handful of sentences the mean is mostly those sentences themselves.
     usual = found.sum(axis=0) / (len(found) + HANDFUL)
-    bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model, is_measured=False)
-    bare = replace(bare, is_prepared=len(vectors) == len(rows))
-    if model.ready():
-        bare = replace(bare, chance=by_chance(bare, rows, texts, found), is_measured=True)
-    return replace(bare, expected=self_asked(bare, texts, np.array(owners), found))
+    bare = Background(len(rows), size, rarity, words, usual, LEAST_SURE, model, len(vectors) == len(rows))
+    return replace(
+        bare,
+        expected=self_asked(bare, texts, np.array(owners), found),
+        chance=by_chance(bare, rows, texts, found) if model.ready() else None,
+    )
 
 
 def by_chance(bare: Background, rows: Sequence[Any], texts: Sequence[str], vectors: Vectors) -> Chance:
@@ -211,7 +210,7 @@ def self_asked(bare: Background, texts: Sequence[str], owners: np.ndarray, vecto
             continue
         cosines = centred[own] @ centred[place]
         nearest = np.argsort(-cosines)[:RIVALS]
-        best = max(likeness(float(cosines[rank]), *shared(wording(place), wording(int(own[rank])))) for rank in nearest)
+        best = max(alike(wording(place), wording(int(own[rank])), float(cosines[rank])) for rank in nearest)
         found[int(owners[place])].append(best)
     if not found:
         return LEAST_SURE
@@ -220,7 +219,3 @@ def self_asked(bare: Background, texts: Sequence[str], owners: np.ndarray, vecto
     order = np.argsort(values)
     at = int(np.searchsorted(np.cumsum(weights[order]), UNSURE * weights.sum()))
     return float(np.clip(values[order[at]], LEAST_SURE, MOST_SURE))
-
-
-def shared(one: Wording, other: Wording) -> tuple[float, float]:
-    return one.shared_words(other), one.shared_parts(other)

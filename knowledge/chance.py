@@ -12,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge.likeness import Rarity, Wording
+from knowledge.likeness import COMPARED, Rarity, Wording, alike
 from knowledge.nearby import Vectors
-from knowledge.ranking import likeness
 
 # Sentences that hardly any article answers; what a question is judged by must not depend on any one of them.
 EVERYDAY = Path(__file__).with_name("everyday.txt").read_text(encoding="utf-8").splitlines()
-COMPARED = 12  # nearest sentences whose words are compared, as in knowledge.judging
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,9 @@ def measured(
     if not len(passages) or not len(texts):
         return NOTHING
     near = (passages @ everyday.T).max(axis=0)
-    alike = []
+    best = []
     for words, cosines in zip(EVERYDAY, centred @ sentences.T, strict=True):
         own = Wording(words, rarity)
-        alike.append(max(alikeness(own, texts[at], float(cosines[at]), rarity) for at in nearest(cosines)))
-    return Chance(float(np.quantile(alike, 0.85)), float(np.quantile(near, 0.95)))
-
-
-def nearest(cosines: Vectors) -> list[int]:
-    return [int(at) for at in np.argsort(-cosines)[:COMPARED]]
-
-
-def alikeness(own: Wording, text: str, cosine: float, rarity: Rarity) -> float:
-    other = Wording(text, rarity)
-    return likeness(cosine, own.shared_words(other), own.shared_parts(other))
+        nearest = np.argsort(-cosines)[:COMPARED]
+        best.append(max(alike(own, Wording(texts[at], rarity), float(cosines[at])) for at in nearest))
+    return Chance(float(np.quantile(best, 0.85)), float(np.quantile(near, 0.95)))

@@ -146,7 +146,7 @@ def show(run_id: int) -> ResponseReturnValue:
         kinds=KINDS,
         numbers=Counter(what for what, _, _ in lines),
         chosen=chosen if chosen in KINDS else "",
-        articles=articles_of(run.source, [which for what, which, _ in page if what != "rejected"]),
+        articles=pages_of(run.source, [which for what, which, _ in page if what != "rejected"]),
         older=url_for(".show", run_id=run_id, what=chosen or None, start=start + LINES) if more else None,
     )
 
@@ -216,7 +216,7 @@ def save_files(run_id: int, files: list[FileStorage]) -> None:
         file.save(folder / name_of(file))
 
 
-def articles_of(source: str, external_ids: list[str]) -> dict[str, Any]:
+def pages_of(source: str, external_ids: list[str]) -> dict[str, Any]:
     """The articles of a page of lines, each with slug and title; those of a trial run are nowhere yet."""
     found = db.select(Article.external_id, Article.slug, Article.title).where(
         Article.source == source, Article.external_id.in_(external_ids)

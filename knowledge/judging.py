@@ -10,14 +10,14 @@ import numpy as np
 from knowledge import ranking
 from knowledge.background import Background
 from knowledge.candidates import Asked, Candidate
+from knowledge.chance import NOTHING
 from knowledge.chunking import sentences
 from knowledge.held import ReadPassage
 from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import Wording, covered, wording
-from knowledge.ranking import Evidence, confidence, likeness
+from knowledge.likeness import COMPARED, Wording, alike, covered, wording
+from knowledge.ranking import Evidence, confidence
 
 JUDGED = 3  # articles whose passages are all read
-COMPARED = 12  # their sentences nearest in meaning, whose words are compared
 BEHIND = 3  # articles that the first one's lead is measured against
 ALONE = 0.3  # its lead when there is no other
 SHORTEST_NUMBER = 3  # digits of a number that may be what is asked for
@@ -51,17 +51,18 @@ def judged(
     if asked.vector is None:
         by_words = tuple(sure_by_words(asked, one, passages) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)
-    alike = likenesses(asked, asked.vector, background, found, passages)
+    likely = likenesses(asked, asked.vector, background, found, passages)
     stems = [stem(word) for word in asked.words]
     shares = [covered(stems, stems_of(one, passages), background.rarity) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
     lead = found[0].score - float(np.mean(others)) if others else ALONE
-    usual = background.expected, background.chance.likeness, background.chance.cosine
+    by_chance = background.chance or NOTHING
+    usual = background.expected, by_chance.likeness, by_chance.cosine
     of_each = tuple(
-        confidence(Evidence(alike[place], one.cosine, lead if place == 0 else 0.0, shares[place], *usual))
+        confidence(Evidence(likely[place], one.cosine, lead if place == 0 else 0.0, shares[place], *usual))
         for place, one in enumerate(found)
     )
-    whole = Evidence(max(alike[:JUDGED]), max(one.cosine for one in found), lead, shares[0], *usual)
+    whole = Evidence(max(likely[:JUDGED]), max(one.cosine for one in found), lead, shares[0], *usual)
     return Verdict(confidence(whole), of_each)
 
 
@@ -113,9 +114,8 @@ def likenesses(
             near += spelled_out(place, passages[id].text, own)
     own_words = Wording(asked.text, background.rarity)
     for sentence in sorted(near, key=lambda one: -one.cosine)[:COMPARED]:
-        other = wording(sentence.text, background.rarity)
-        alike = likeness(sentence.cosine, own_words.shared_words(other), own_words.shared_parts(other))
-        result[sentence.candidate] = max(result[sentence.candidate], alike)
+        found_alike = alike(own_words, wording(sentence.text, background.rarity), sentence.cosine)
+        result[sentence.candidate] = max(result[sentence.candidate], found_alike)
     return result
 
 

@@ -14,9 +14,11 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stem
+from knowledge.ranking import likeness
 
 COMMON_WORD = 0.15  # how much a word that says nothing weighs beside one that does
 SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
+COMPARED = 12  # sentences nearest in meaning, whose words are compared
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
 
 
@@ -72,6 +74,11 @@ class Wording:
 def wording(text: str, rarity: Rarity) -> Wording:
     """The wording of a sentence that is likely to be compared again."""
     return Wording(text, rarity)
+
+
+def alike(one: Wording, other: Wording, cosine: float) -> float:
+    """How alike two sentences are, about 0 to 1.6. `one` is what many are compared with."""
+    return likeness(cosine, one.shared_words(other), one.shared_parts(other))
 
 
 def damped(count: int) -> float:

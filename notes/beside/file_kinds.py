@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from console.card_numbers import holds_card_number, masked
+from console.card_numbers import holds_card_as_printed, holds_card_number, masked
 from notes.beside.pdf_words import Unread, words_of_pdf
 
 LARGEST = 5_000_000  # bytes of a file
@@ -21,13 +21,6 @@ HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\
 FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
 MARKUP = re.compile(rb"\s*(?:<|#!|%PDF|MZ|\{\\rtf|MIME-Version:)", re.IGNORECASE)
 ACTIVE = re.compile(rb"<\s*(?:script|html|svg|iframe|object)\b", re.IGNORECASE)
-# A PDF puts the columns of a table side by side as words: figures in a row are no number. So only what is grouped as on
-# a card counts: four times four, or four, six and five (American Express) or four (Diners).
-GAP = r"[ .\u00a0\u2010-\u2013-]?"
-CARD_AS_PRINTED = re.compile(
-    rf"(?<!\d)(?<!\d[.,])(?=((?:[456]\d|2[2-7]|35)\d\d(?P<a>{GAP})\d{{4}}(?P=a)\d{{4}}(?P=a)\d{{4}}(?:(?P=a)\d{{3}})?"
-    rf"|3[046789]\d\d(?P<b>{GAP})\d{{6}}(?P=b)\d{{4,5}})(?!\d|[.,]\d))"
-)
 WORDS_IN = ("word/document.xml", "xl/sharedStrings.xml")  # the parts that are looked through for card numbers
 LARGEST_XML = 2_000_000  # bytes of such a part that are looked at
 ENDS_A_LINE = re.compile(r"</(?:w:p|w:tc|si)>|<w:(?:br|tab)\b")
@@ -85,7 +78,7 @@ def pdf_kind(content: bytes) -> Kind:
         words = words_of_pdf(content)
     except Unread as reason:
         raise Unfit(str(reason)) from None
-    if any(holds_card_number(part[1]) for part in CARD_AS_PRINTED.finditer(words)):
+    if holds_card_as_printed(words):
         raise Unfit(WITH_CARD_NUMBER)
     return PDF
 

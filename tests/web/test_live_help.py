@@ -21,7 +21,7 @@ from console.interactions import hearing, turns
 from console.interactions.live_models import Heard, HelpMark, TalkSignal
 from console.interactions.models import Interaction, InteractionState, Speaker, Utterance
 from console.interactions.talk_signals import Ear, shipped
-from console.interactions.wrapping import by_words
+from console.interactions.wrapping import Spoken, by_words
 from knowledge.embedding import EncoderState
 from knowledge.models import Article, ArticleFeedback, AskedQuestion, FeedbackKind
 from notes.models import Note
@@ -271,9 +271,14 @@ def test_the_ear_is_made_anew_when_a_kind_was_changed(in_app: None) -> None:
 def test_a_worker_proposes_codes_for_talks_that_another_one_has_heard(
     in_app: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "encoder", WordsAlone)
+    model: Any = WordsAlone()
+    monkeypatch.setattr(listening, "encoder", lambda: model)
+    assert listening.listener().coder(model) is None
     listening.be_ready()
-    assert listening.listener().coder(WordsAlone()) is not None  # type: ignore[arg-type]
+    coder = listening.listener().coder(model)
+    heard_elsewhere = [Spoken(1, True, "How do I return this? I would like to send it back. I need a return label.")]
+    assert coder is not None
+    assert (coder.likely(heard_elsewhere, {}, model.encode) or ("",))[0] == "return"
 
 
 def make_user_id() -> int:
