@@ -32,7 +32,7 @@ def test_every_operation_answers_as_its_document_says(app: Flask, session: Sessi
     checks = [check for name in CHECKS.get_all_names() if name not in LEFT_OUT for check in [CHECKS.get_one(name)]]
     played: set[str] = set()
     for found in document.get_all_operations():
-        operation: Any = found.ok()  # type: ignore[union-attr]
+        operation: Any = found.ok()
         for mode, right, wrong in ((GenerationMode.POSITIVE, 5, 1), (GenerationMode.NEGATIVE, 4, 1)):
             number = right if is_sqlite else wrong
             rows = ids if mode is GenerationMode.POSITIVE else {}

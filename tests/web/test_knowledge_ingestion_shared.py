@@ -30,9 +30,10 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="real help documents
 
 
 @pytest.mark.usefixtures("in_app")
-@pytest.mark.parametrize(("path", "articles", "snippets"), [
-    ("login-gov", 220, 0), ("m365-apps", 248, 19), ("mozilla-html/articles_html.jsonl", 590, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(("database_url", "path", "articles", "snippets"), [
+    ("sqlite", "login-gov", 220, 0), ("postgresql", "login-gov", 220, 0),
+    ("sqlite", "m365-apps", 248, 19), ("postgresql", "mozilla-html/articles_html.jsonl", 590, 0),
+], indirect=["database_url"])  # fmt: skip
 def test_real_help_documents_are_taken_in(path: str, articles: int, snippets: int) -> None:
     report = ingest(SHARED / path, source="docs", now=NOW)
     db.session.commit()

