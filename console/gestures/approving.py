@@ -19,9 +19,10 @@ from console.auth.permissions import Permission, allowed
 from console.customers.models import Customer
 from console.db import db
 from console.empowerment.deciding import MISSING, Decision, Standing, since
+from console.empowerment.deciding import authority as policy_of
 from console.empowerment.models import PolicyVersion
-from console.empowerment.policies import body_of
-from console.empowerment.policy import Approval, Body, Limit, Measure, Scope, read_limit
+from console.empowerment.policies import body_of, live_policies
+from console.empowerment.policy import Approval, Body, Limit, Measure, Policy, Scope, read_limit
 from console.empowerment.sentences import Names, limit_words
 from console.empowerment.windows import Window, midnight
 from console.errors import DomainError
@@ -138,9 +139,8 @@ def not_askable(decision: Decision, version: GestureVersion, cost_minor: int, re
     if problem := too_far(decision, version, cost_minor):
         return problem
     approval = decision.policy.body.approval if decision.policy else BEYOND
-    able = approvers(approval, requester_id)
-    if decision.policy is None:
-        able = [one for one in able if could_give(one, decision)]
+    policies = live_policies(decision.ask.now)
+    able = [one for one in approvers(approval, requester_id) if could_give_as_much(one, decision, policies)]
     if len(able) < needed(approval, cost_minor):
         return "Nobody else is here who may allow it."
     return ""
@@ -150,6 +150,15 @@ def could_give(person: User, decision: Decision) -> bool:
     """Whether a policy would let them give what was asked, where none lets the asker; limits are not looked at."""
     roles = giving(person.role_names)
     return any(one.body.who.includes(person.id, roles, person.team_id) for one in decision.lenders)
+
+
+def could_give_as_much(person: User, decision: Decision, policies: Iterable[Policy]) -> bool:
+    """Whether their own policy lets them give so much at once; what was given already is not looked at."""
+    ask = replace(decision.ask, agent_id=person.id, roles=giving(person.role_names), team_id=person.team_id)
+    policy = policy_of(policies, ask)
+    if policy is None:
+        return False
+    return all(ask.amount(one.measure) <= one.cap for one in policy.body.limits if one.scope in PER_ITEM)
 
 
 def needed(approval: Approval, cost_minor: int) -> int:
