@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,15 @@ from console.interactions.models import IS_NO_REPLAY, Channel, Interaction, Spea
 from console.interactions.queues import live_of
 from console.interactions.surveys import survey_url
 from console.interactions.turns import last_turns, say, turns_after
-from console.web import render_page_or_partial, today, zone
+from console.web import clock, render_page_or_partial, today, zone
 from knowledge.embedding import encoder
 from knowledge.models import Article, ArticleLink
 from notes.findings import proposing
+from notes.findings.forms import END
 from notes.findings.models import FindingKind
+from notes.findings.proposing import due_said
 from notes.findings.recognising import boundary_meant
+from notes.forms import due_moment
 from notes.promises.promising import make_promise
 from notes.screening import fault_in_promise
 
@@ -77,6 +80,7 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         for one in turns
         if not one.is_whisper and one.speaker is not Speaker.SYSTEM
     ]
+    said_at = {one.id: one.said_at for one in turns}
     read = embed()
     draft = wrapping.drafted(spoken, read, keep=may_be_quoted)
     if request.method == "GET":
@@ -90,8 +94,8 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         reads_meaning=read is not None,
         likely=likely_code(interaction, [one for one in spoken if may_be_quoted(one.text)]),
         proposals=[
-            (one, *(boundary_meant(one.sentence.text) if one.kind == "boundary" else ("other", None)))
-            for one in wrapping.proposed(spoken, read, today(), keep=may_be_quoted, refuses=refuses())
+            as_kept(one, interaction.customer_id, said_at.get(one.sentence.turn_id))
+            for one in wrapping.proposed(spoken, read, keep=may_be_quoted, refuses=refuses())
         ],
         turns=turns,
         mine=is_mine(interaction),
@@ -100,6 +104,24 @@ def show_wrap_up(interaction: Interaction, form: WrapUpForm, status: int) -> Res
         keep_form=KeepForm(formdata=None),
     )
     return make_response(page, status)
+
+
+def as_kept(
+    one: wrapping.Proposal, customer_id: int, said_at: datetime | None
+) -> tuple[dict[str, Any], datetime | None]:
+    """What a proposal's form is filled with, and the moment that a promise names; without one it is for tomorrow."""
+    text = one.sentence.text
+    given: dict[str, Any] = {"kind": one.kind, "utterance_id": one.sentence.turn_id, "text": text[:300]}
+    if one.kind == "boundary":
+        given["boundary"], given["after"] = boundary_meant(text)
+    if one.kind != "promise":
+        return given | {"category": one.category or "other"}, None
+    now = utc_now()
+    due = due_said(text, customer_id, said_at or now)
+    if due is None or due <= now:
+        return given | {"due": today() + timedelta(days=1)}, None
+    local = due.astimezone(zone())
+    return given | {"due": local.date(), "due_at": None if clock(due) == END else local.time()}, due
 
 
 def worth_reading(interaction_id: int) -> list[Utterance]:
@@ -210,7 +232,8 @@ def keep_it(interaction: Interaction, form: KeepForm, utterance_id: int) -> None
     if form.kind.data == "promise":
         if fault := fault_in_promise(form.text.data):
             raise DomainError(fault)
-        make_promise(interaction.customer_id, by, form.text.data, end_of(form.due.data, now), now=now)
+        due_at = due_moment(form.due.data or today() + timedelta(days=1), form.due_at.data)
+        make_promise(interaction.customer_id, by, form.text.data, due_at, now=now)
         return
     about, words = interaction.customer_id, form.text.data
     known: Boundary | Preference
@@ -220,11 +243,6 @@ def keep_it(interaction: Interaction, form: KeepForm, utterance_id: int) -> None
     else:
         known = add_preference(about, words, form.category.data, Provenance.STATED, actor_id=by, now=now)
     known.evidence = known.evidence or {"interaction": interaction.id, "utterance": utterance_id}
-
-
-def end_of(day: date | None, now: datetime) -> datetime:
-    moment = datetime.combine(day or today() + timedelta(days=1), time(23, 59), zone())
-    return moment if moment > now else now + timedelta(hours=1)
 
 
 def show_kept(interaction: Interaction, form: KeepForm, problem: str, status: int = 200) -> Response:

@@ -139,6 +139,7 @@ class KeepForm(FlaskForm):
     )  # fmt: skip
     category = SelectField("About", choices=CATEGORIES, default="other")
     due = DateField("By", [Optional()])
+    due_at = TimeField("Time, if any", [Optional()])
     boundary = SelectField(
         "What is refused",
         choices=[

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,6 @@ REFUSED = re.compile(
     r"|(do not|don['’]?t) (ever )?(want|wish) (any |your |more )*(calls|gifts?|presents?|vouchers?|newsletters?))",
     re.IGNORECASE,
 )
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ABOUT = {
     "delivery": re.compile(r"deliver|parcel|courier|neighbour|door|leave (it|them)|evening|morning", re.IGNORECASE),
     "contact": re.compile(r"\bcall|ring|phone|e-?mail|text|write|answer", re.IGNORECASE),
@@ -87,12 +85,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Something to keep: a promise an agent made, by `due`; a preference the customer told, about `category`; or a
-    boundary, what the customer refused."""
+    """Something to keep: a promise an agent made; a preference the customer told, about `category`; or a boundary, what
+    the customer refused."""
 
     kind: str
     sentence: Sentence
-    due: date | None = None
     category: str = ""
 
 
@@ -137,7 +134,6 @@ def best(scores: NDArray[Any], enough: float, most: int) -> list[int]:
 def proposed(
     turns: Sequence[Spoken],
     embed: Embed | None,
-    today: date,
     *,
     keep: Callable[[str], bool] = bool,
     refuses: Refuses | None = None,
@@ -149,7 +145,7 @@ def proposed(
     said = [one for one in sentences(turns) if keep(one.text) and not one.text.endswith("?")]
     refused = refusals(said, refuses or by_wording)
     likely = [one for one in said if one not in refused and not REFUSING.search(one.text) and is_worded(one)]
-    found = [*(Proposal("boundary", one) for one in refused), *kept_by_meaning(likely, embed, today)]
+    found = [*(Proposal("boundary", one) for one in refused), *kept_by_meaning(likely, embed)]
     order = {one: place for place, one in enumerate(said)}
     return sorted(found, key=lambda one: order[one.sentence])[:MOST_PROPOSED]
 
@@ -165,7 +161,7 @@ def by_wording(texts: Sequence[str]) -> list[bool]:
     return [REFUSED.search(text) is not None for text in texts]
 
 
-def kept_by_meaning(said: Sequence[Sentence], embed: Embed | None, today: date) -> list[Proposal]:
+def kept_by_meaning(said: Sequence[Sentence], embed: Embed | None) -> list[Proposal]:
     """The promises and preferences among some sentences."""
     if not said:
         return []
@@ -177,7 +173,7 @@ def kept_by_meaning(said: Sequence[Sentence], embed: Embed | None, today: date) 
         scores = likeness(vectors, by, kind)
         for n, one in enumerate(said):
             if one.by_customer == by_customer and scores[n] >= (SURE if embed else SURE / 2) and scores[n] > chatter[n]:
-                found.append(proposal(kind, one, today))
+                found.append(proposal(kind, one))
     return found
 
 
@@ -185,22 +181,11 @@ def is_worded(one: Sentence) -> bool:
     return bool((LIKING if one.by_customer else PROMISING).search(one.text))
 
 
-def proposal(kind: str, one: Sentence, today: date) -> Proposal:
+def proposal(kind: str, one: Sentence) -> Proposal:
     if kind == "promise":
-        return Proposal(kind, one, due=day_meant(one.text, today))
+        return Proposal(kind, one)
     category = next((name for name, words in ABOUT.items() if words.search(one.text)), "other")
     return Proposal(kind, one, category=category)
-
-
-def day_meant(text: str, today: date) -> date:
-    """The day that a promise names: "today", "tomorrow", "by Friday"; the next day when it names none."""
-    words = {word.casefold() for word in WORD.findall(text)}
-    if words & {"today", "tonight"} or "this afternoon" in text.casefold():
-        return today
-    for number, name in enumerate(DAYS):
-        if name in words:
-            return today + timedelta(days=(number - today.weekday()) % 7 or 7)
-    return today + timedelta(days=7 if "next week" in text.casefold() else 1)
 
 
 def sentences(turns: Sequence[Spoken]) -> list[Sentence]:

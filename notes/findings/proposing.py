@@ -217,7 +217,8 @@ def propose(note: Note, finder: Finder, *, now: datetime) -> None:
 
 
 def row_of(note: Note, one: Found, now: datetime) -> NoteFinding:
-    due_at = due_of(note, one.piece.text) if one.kind == FindingKind.PROMISE else None
+    is_promise = one.kind == FindingKind.PROMISE
+    due_at = due_said(one.piece.text, note.customer_id, note.written_at) if is_promise else None
     return NoteFinding(
         note_id=note.id, note_version=note.version, kind=FindingKind(one.kind), begins=one.piece.begins,
         ends=one.piece.ends, text=one.piece.text, due_at=due_at if due_at and due_at > now else None,
@@ -225,11 +226,11 @@ def row_of(note: Note, one: Found, now: datetime) -> NoteFinding:
     )  # fmt: skip
 
 
-def due_of(note: Note, text: str) -> datetime | None:
-    """When a note's words say that something is due, in the customer's time zone."""
-    theirs = db.session.scalar(select(Customer.time_zone).where(Customer.id == note.customer_id))
+def due_said(text: str, customer_id: int, at: datetime) -> datetime | None:
+    """When words that were written or said then say that something is due, in the customer's time zone."""
+    theirs = db.session.scalar(select(Customer.time_zone).where(Customer.id == customer_id))
     where = ZoneInfo(theirs) if theirs and is_time_zone(theirs) else zone()
-    return due_in(text, note.written_at, where, month_first=locale().replace("-", "_") == "en_US")
+    return due_in(text, at, where, month_first=locale().replace("-", "_") == "en_US")
 
 
 @dataclass(frozen=True)

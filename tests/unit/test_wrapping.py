@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from console.interactions.coding import Coder, shares
-from console.interactions.wrapping import Spoken, by_words, day_meant, drafted, proposed
+from console.interactions.wrapping import Spoken, by_words, drafted, proposed
 
 TALK = [
     Spoken(1, False, "Good morning, how can I help you?"),
@@ -19,7 +16,6 @@ TALK = [
     Spoken(5, False, "I will call you back on Friday."),
     Spoken(6, True, "That's great, thank you for your help."),
 ]
-SUNDAY = date(2026, 11, 22)
 
 
 def test_each_part_is_of_the_talks_own_sentences() -> None:
@@ -35,8 +31,8 @@ def test_what_may_not_be_quoted_is_left_out() -> None:
 
 
 def test_promises_and_preferences_are_proposed() -> None:
-    found = [(one.kind, one.sentence.turn_id, one.due, one.category) for one in proposed(TALK, None, SUNDAY)]
-    assert found == [("preference", 4, None, "delivery"), ("promise", 5, date(2026, 11, 27), "")]
+    found = [(one.kind, one.sentence.turn_id, one.category) for one in proposed(TALK, None)]
+    assert found == [("preference", 4, "delivery"), ("promise", 5, "")]
 
 
 def test_a_code_is_proposed_by_the_customers_words_and_the_articles_and_none_where_it_is_not_clear() -> None:
@@ -57,24 +53,10 @@ def test_what_is_refused_for_good_is_a_boundary_and_nothing_else() -> None:
         Spoken(2, False, "Please don't send it back."),
         Spoken(3, True, "I don't want any vouchers."),
     ]
-    found = [(one.kind, one.sentence.text) for one in proposed(turns, None, SUNDAY)]
+    found = [(one.kind, one.sentence.text) for one in proposed(turns, None)]
     assert found == [("boundary", "Please, no more calls."), ("boundary", "I don't want any vouchers.")]
-    by_meaning = proposed(turns, None, SUNDAY, refuses=lambda texts: ["worry" in text for text in texts])
+    by_meaning = proposed(turns, None, refuses=lambda texts: ["worry" in text for text in texts])
     assert by_meaning == []  # consoling is no refusal, whatever is heard in it
-
-
-@pytest.mark.parametrize(
-    ("text", "due"),
-    [
-        ("I'll write today", date(2026, 11, 22)),
-        ("You'll hear by Friday", date(2026, 11, 27)),
-        ("I'll ring on Sunday", date(2026, 11, 29)),
-        ("I will call next week", date(2026, 11, 29)),
-        ("I'll call you back", date(2026, 11, 23)),
-    ],
-)
-def test_the_day_that_a_promise_names(text: str, due: date) -> None:
-    assert day_meant(text, SUNDAY) == due
 
 
 @given(st.lists(st.tuples(st.booleans(), st.text(max_size=80)), max_size=8))

@@ -85,7 +85,12 @@ def test_the_stack_holds_approved_cards_that_can_still_go(sign_in: SignIn, sessi
     order.status = OrderStatus.CANCELLED
     add(session, Boundary(customer_id=customer.id, kind=BoundaryKind.NO_GIFTS))
     session.commit()
+    last = make_order(session, customer := make_customer(session, "مريم"), days_ago=1, status=OrderStatus.PROCESSING)
+    by_hand = DeliveryCard(order_id=last.id, customer_id=customer.id, body="Dear مريم, oak!", state=CardState.APPROVED)
+    add(session, by_hand)
+    session.commit()
     page = packer.get("/cards/sheets?layout=single").text
+    assert "<h1>2 A6 cards to print" in page and f"Write the card for order {last.number} by hand" in page
     assert "Isla0" in page and "Isla1" in page and "Isla2" not in page and page.count('class="sheet a6"') == 2
     pdf = packer.get("/cards/sheets.pdf?layout=single")
     assert pdf.mimetype == "application/pdf" and "delivery-cards-" in pdf.headers["Content-Disposition"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,11 +23,12 @@ from console.events import Event
 from console.feed import FeedEntry
 from console.gestures.learning_models import Suggestion
 from console.gestures.models import LedgerEntry
+from console.interactions.models import Speaker, Utterance
 from console.web import zone
 from notes.models import Promise, PromiseState
 from notes.promises.tending import tend
 from tests.conftest import HTMX
-from tests.factories import make_customer, make_interaction, make_team, make_user
+from tests.factories import add, make_customer, make_interaction, make_team, make_user
 from tests.factories_gestures import make_gesture, make_policy
 from tests.factories_notes import make_note, make_promise
 
@@ -235,3 +238,30 @@ def test_a_follow_up_is_ticked_off_at_home_and_brought_back(app: Flask, sign_in:
     twice = client.post(f"/notes/{note.id}/follow-up-again", follow_redirects=True)
     assert "can no longer be taken back" in twice.text
     assert kinds(session) == ["note.followed_up", "note.follow_up_again"]
+
+
+def test_what_was_promised_in_a_talk_is_due_when_the_customers_own_clock_says_so(
+    sign_in: SignIn, session: Session
+) -> None:
+    agent: Any = sign_in("agent")
+    talk = make_interaction(session, make_customer(session, time_zone="Asia/Tokyo"), agent.user)
+    said_at = datetime.combine(utc_now() + DAY, time(3), UTC)
+    add(
+        session,
+        Utterance(interaction_id=talk.id, position=0, speaker=Speaker.AGENT, said_at=said_at, revision=0,
+                  text="I will call you tomorrow at 9. I will write to you in two weeks. I promise to call you back."),
+    )  # fmt: skip
+    session.commit()
+    page = agent.get(f"/interactions/{talk.id}/wrap-up").text
+    london = ZoneInfo("Europe/London")
+    nine = said_at.replace(hour=0) + DAY
+    dues = [one.astimezone(london) for one in (nine, (said_at + 14 * DAY).replace(hour=14, minute=59))]
+    assert re.findall(r'name="due" value="([\d-]+)"', page)[:2] == [f"{due:%Y-%m-%d}" for due in dues]
+    assert re.findall(r'name="due_at" value="([\d:]*)"', page) == [*(f"{due:%H:%M}" for due in dues), ""]
+    assert f"{nine:%a} {nine.day} {nine:%b}, 09:00 where they are" in page
+    kept = {"kind": "promise", "utterance_id": str(session.scalars(select(Utterance.id)).one()), "text": "Call back"}
+    url = f"/interactions/{talk.id}/keepings"
+    past = agent.post(url, data=kept | {"due": "2020-01-01"}, headers=HTMX)
+    assert past.status_code == 422 and "That moment is past" in past.text
+    agent.post(url, data=kept | {"due": f"{dues[0]:%Y-%m-%d}", "due_at": f"{dues[0]:%H:%M}"}, headers=HTMX)
+    assert the_promise(session).due_at == nine

@@ -53,6 +53,8 @@ def test_a_customer_answers_once_and_may_change_it_that_day(
 
     boss = sign_in(amara)
     assert "score 1 of 5" in boss.get("/").text
+    read = [boss.get(url).text for url in (f"/customers/{talk.customer_id}/timeline", f"/interactions/{talk.id}")]
+    assert [text.count("“Far too slow”") for text in read] == [1, 1]
     assert boss.get(f"/follow-ups/{follow_up.id}").text.count("Far too slow") == 1
     assert boss.post(f"/follow-ups/{follow_up.id}", data={"what_was_done": "Rang"}).status_code == 422
     how = {"root_cause": "waiting", "what_was_done": "Rang and said sorry"}
