@@ -105,9 +105,9 @@ def prepare_sqlite(connection: Any, record: Any) -> None:
         return
     connection.isolation_level = None  # this module begins transactions, not Python's driver
     for pragma in (
+        "busy_timeout=10000",  # first: the next one may have to wait, too
         "journal_mode=WAL",
         "synchronous=NORMAL",
-        "busy_timeout=10000",
         "foreign_keys=ON",
         "recursive_triggers=ON",  # INSERT OR REPLACE deletes too, and must meet the guards
         "cache_size=-65536",

@@ -218,21 +218,36 @@ def too_dear(mine: Sequence[Offering], body: Body, names: Names) -> Iterator[Fin
     dear = {one: limits for one, limits in exceeded.items() if limits}
     if not dear:
         return
+    beyond = {
+        one: [each for each in limits if one.amount(each.measure) > reach(each, body)] for one, limits in dear.items()
+    }
+    never = {one: limits for one, limits in beyond.items() if limits}
+    askable = {one: limits for one, limits in dear.items() if one not in never}
     last = all(one in dear for one in mine)
-    is_never = all(any(not limit.overridable for limit in limits) for limits in dear.values())
-    said = (
-        listed([f"“{one.name}”" for one in list(dear)[:3]], "and") if len(dear) <= 3 else number(len(dear), "gesture")
-    )
-    telling = (limit for limits in dear.values() for limit in limits if not (is_never and limit.overridable))
-    limit = min(telling, key=lambda one: one.cap)
-    how = "can never be given" if is_never else "can be given only with approval"
-    subject = f"{said} costs" if len(dear) == 1 else f"{said} cost"
-    yield Finding(
-        Level.ERROR if last else Level.NOTE,
-        f"{subject} more than {limit_words(limit, body.currency, names)} and {how}."
-        + (" That is everything this is about: raise the limit, or choose other gestures." if last else ""),
-        "limits",
-    )
+    tail = " That is everything this is about: raise the limit, or choose other gestures."
+    if never and askable:
+        tail = " Nothing that this is about can be given without approval: raise the limit, or choose other gestures."
+    for group, how in (
+        (never, "can never be given"),
+        (askable, "can be given only with approval"),
+    ):
+        if not group:
+            continue
+        said = listed([f"“{one.name}”" for one in group], "and") if len(group) <= 3 else number(len(group), "gesture")
+        limit = min((each for limits in group.values() for each in limits), key=lambda one: one.cap)
+        yield Finding(
+            Level.ERROR if last else Level.NOTE,
+            f"{said} {'costs' if len(group) == 1 else 'cost'} more than {limit_words(limit, body.currency, names)}"
+            f" and {how}.{tail if last else ''}",
+            "limits",
+        )
+
+
+def reach(limit: Limit, body: Body) -> int:
+    """How far over a limit an approver may go; only to the limit itself where nobody may allow more."""
+    if not limit.overridable or not body.approval.roles:
+        return limit.cap
+    return limit.cap * (100 + body.approval.most_over_percent) // 100
 
 
 def nobody(body: Body, around: Surroundings) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ class SettingsForm(FlaskForm):
         [InputRequired("Enter a whole number"), NumberRange(0, 100, "Enter a whole number from 0 to 100")],
     )
     hold_out_percent = IntegerField(
-        "Customers of whom nothing is suggested, in 100",
+        "Customers for whom nothing is suggested, in 100",
         [InputRequired("Enter a whole number"), NumberRange(0, 50, "Enter a whole number from 0 to 50")],
     )
     review_percent = IntegerField(

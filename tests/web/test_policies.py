@@ -155,6 +155,19 @@ def test_errors_of_the_checks_keep_it_from_review(shop: Any, session: Session) -
     assert "“Agents” has the priority 120 as well" in refused.text
 
 
+@pytest.mark.parametrize(
+    ("pot", "said"),
+    [
+        ({"limits-0-cap": "4"}, "“A clay pot” costs more than £4 each and can never be given."),  # £8 at the most
+        ({"limits-0-cap": "4.20"}, "“A clay pot” costs more than £4.20 each and can be given only with approval."),
+        ({"limits-0-cap": "4", "most_over": "110"}, "and can be given only with approval."),
+        ({"limits-0-cap": "4.20", "approval_roles": ""}, "and can never be given."),
+    ],
+)
+def test_what_no_approver_may_allow_can_never_be_given(shop: Any, pot: dict[str, str], said: str) -> None:
+    assert said in plain(shop.post("/policies/form/sentence", data=FORM | pot, headers=HTMX).text)
+
+
 def test_a_reviewer_sends_it_back_with_a_comment(shop: Any, session: Session, sign_in: SignIn) -> None:
     version, other = in_review(shop, session), sign_in("supervisor")
     assert shop.post(address(version), data=FORM | {"revision": "1"}).status_code == 422  # nobody changes it now
