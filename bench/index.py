@@ -29,9 +29,10 @@ from bench.search import application, engine_url
 from console.db import db
 from knowledge import keywords
 from knowledge.background import background_for
-from knowledge.candidates import DEEP, NEAREST
+from knowledge.candidates import NEAREST
 from knowledge.embedding import Encoder, encoder
 from knowledge.index import Filters, index_for
+from knowledge.looking_up import DEEP
 from knowledge.pgvector_schema import USUAL, has_vectors, index
 from knowledge.searching import Use, search, understood
 

@@ -81,8 +81,8 @@ class Background:
     def centred(self, vectors: Vectors) -> Vectors:
         """Unit vectors of what is unusual about each, of the same shape (n, dimensions)."""
         rest = vectors - self.usual if len(self.usual) else vectors
-        lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
-        return np.asarray(rest / np.maximum(lengths, 1e-9), dtype=np.float32)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rest, rest))
+        return np.asarray(rest / np.maximum(lengths, 1e-9)[:, np.newaxis], dtype=np.float32)
 
 
 @dataclass

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
-from knowledge import keywords, ranking
-from knowledge.beside import beside
+from knowledge import ranking
 from knowledge.embedding import unpacked
 from knowledge.feedback import dismissals
 from knowledge.held import Held
-from knowledge.index import Filters, Moment
-from knowledge.nearby import NONE, Nearby, Numbers, Vectors
+from knowledge.index import Filters
+from knowledge.looking_up import Asked, LookUp
+from knowledge.nearby import Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
-DEEP = 600  # passages that the keyword search hands over
-DEEPEST = 20_000  # the same when a filter will drop most of them
 REREAD = 30  # articles that are read sentence by sentence
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question as the search takes it."""
-
-    text: str
-    words: Sequence[str]  # those that say what it is about
-    looked_for: Sequence[str]  # those of them that the keyword search takes
-    passages: int  # among which it looks, about
-    meaning: Future[Vectors] | None  # its vector, perhaps still being read; None when it is not to be known
-    by_words: bool = True  # whether the keyword search takes part
-    beginning: str = ""  # of a word that is still being typed
-
-    @property
-    def vector(self) -> Vectors | None:
-        """Of shape (dimensions,). Waits for it."""
-        return self.meaning.result() if self.meaning else None
-
-    @property
-    def length(self) -> int:
-        return len(self.text.split())
 
 
 @dataclass(frozen=True)
@@ -56,37 +32,36 @@ class Candidate:
     sentences: Mapping[int, Vectors]  # of its passages, by their ids: shape (sentences, dimensions)
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A passage that was found."""
 
     id: int
     cosine: float  # 0 when the meaning is not known
-    words: float  # share of the best keyword score
-
-    @property
-    def worth(self) -> float:
-        return self.cosine + self.words * ranking.OF_SHORT.keywords
+    worth: float  # both searches' scores together
 
 
 @dataclass(frozen=True)
 class Pool:
-    """All passages that were found, and how their articles score. Arrays are by passage or by article."""
+    """All passages that were found, and how their articles score."""
 
     near: Nearby
     words: Vectors  # by passage: share of the best keyword score
-    places: Numbers  # by passage: its article
-    article_ids: Numbers
     scores: Vectors  # by article
 
     def best_pieces(self, chosen: Sequence[int]) -> dict[int, list[Piece]]:
         """The best passages of some articles, the best first."""
-        at = np.flatnonzero(np.isin(self.places, chosen))
-        columns = self.places, self.near.passage_ids, self.near.cosines, self.words
+        is_chosen = np.zeros(len(self.scores), np.bool_)
+        is_chosen[chosen] = True
+        at = np.flatnonzero(is_chosen[self.near.places])
+        worth = self.near.cosines[at] + self.words[at] * np.float32(ranking.OF_SHORT.keywords)
+        order = np.argsort(-worth, kind="stable")
+        at = at[order]
+        columns = self.near.places[at], self.near.passage_ids[at], self.near.cosines[at], worth[order]
         result: dict[int, list[Piece]] = {place: [] for place in chosen}
-        for place, *piece in zip(*(column[at].tolist() for column in columns), strict=True):
-            result[place].append(Piece(*piece))
-        return {place: sorted(own, key=lambda piece: -piece.worth)[: ranking.BEST_FEW] for place, own in result.items()}
+        for place, *piece in zip(*(column.tolist() for column in columns), strict=True):
+            if len(result[place]) < ranking.BEST_FEW:
+                result[place].append(Piece(*piece))
+        return result
 
 
 @dataclass(frozen=True)
@@ -101,68 +76,52 @@ class Sentences:
 NOT_READ = Sentences(np.zeros((0, 0), np.float32), {}, {})
 
 
-def candidates(
-    moment: Moment, filters: Filters, asked: Asked, model: str, limit: int, held: Held | None = None
-) -> list[Candidate]:
-    """The articles that answer best, best first: at most `limit`. `held`: from one question to the next."""
-    held = held or Held()
-    pool = found(moment, filters, asked, held)
+def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> list[Candidate]:
+    """The articles that answer best, best first: at most `limit`."""
+    pool = found(asked, filters, looking)
     vector = asked.vector
-    if vector is None or not len(pool.article_ids):
+    if vector is None or not len(pool.scores):
         best = ranking.best(pool.scores, limit)
         pieces = pool.best_pieces(best)
         return [candidate(pool, place, pool.scores[place], pieces[place], NOT_READ) for place in best]
     first = ranking.best(pool.scores, max(limit, REREAD))
     pieces = pool.best_pieces(first)
-    read = sentences_of([piece.id for own in pieces.values() for piece in own], vector, held)
-    article_ids = pool.article_ids[first].tolist()
-    unfit = dismissals(article_ids, vector, model)
+    at_hand = looking.ground().at_hand
+    read = sentences_of([piece.id for own in pieces.values() for piece in own], vector, at_hand.held)
+    article_ids = pool.near.article_ids[first].tolist()
+    unfit = dismissals(at_hand.maybe_dismissed(article_ids), vector, asked.encoder.name)
     weight = ranking.weights_for(asked.length).sentence
     scores = {}
-    for place, article_id in zip(first, article_ids, strict=True):
+    for place, article_id, score in zip(first, article_ids, pool.scores[first].tolist(), strict=True):
         # A passage whose sentences are not known is taken to have one like itself.
         known = [read.best[piece.id] for piece in pieces[place] if piece.id in read.best]
         sentence = max(known, default=max(piece.cosine for piece in pieces[place]))
-        scores[place] = float(pool.scores[place]) + weight * sentence - ranking.DISMISSED * unfit.get(article_id, 0.0)
+        scores[place] = score + weight * sentence - ranking.DISMISSED * unfit.get(article_id, 0.0)
     best = sorted(first, key=lambda place: (-scores[place], place))[:limit]
     return [candidate(pool, place, scores[place], pieces[place], read) for place in best]
 
 
-def found(moment: Moment, filters: Filters, asked: Asked, held: Held) -> Pool:
+def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
     """What both searches find, each article scored by all that is known without its sentences."""
-    looked = beside(nearest, moment, filters, asked) if asked.meaning else None
-    ids, found_by_words = NONE, np.zeros(0, np.float32)
-    if asked.by_words:
-        ids, found_by_words = keywords.find(
-            asked.looked_for,
-            DEEPEST if filters else DEEP,
-            asked.passages,
-            beginning=asked.beginning,
-            kept=held,
-            alone=asked.meaning is None,
-        )
-    vector = asked.vector
-    by_words = moment.of_passages(ids, filters, vector)
-    near = looked.result() if looked else Nearby.nothing()
-    near += by_words.at(np.flatnonzero(~np.isin(by_words.passage_ids, near.passage_ids)))
+    moment, vector = looking.ground().moment, asked.vector
+    if vector is None:
+        near = moment.of_passages(looking.words()[0], filters)
+    else:
+        near = moment.nearest(vector, filters, NEAREST, lambda: looking.words()[0])
+    ids, found_by_words = looking.words()
     words = ranking.shares(scores_of(near.passage_ids, ids, found_by_words))
-    article_ids, places = np.unique(near.article_ids, return_inverse=True)
-    count = len(article_ids)
-    by_article = best_of(words, places, count)
+    count = len(near.article_ids)
+    by_article = best_of(words, near.places, count)
     if vector is not None:
         weights = ranking.weights_for(asked.length)
         by_article = (
-            weights.passage * best_of(near.cosines, places, count)
-            + weights.title * best_of(near.titles, places, count)
-            + weights.whole * ranking.few_best(near.cosines, places, count)
+            weights.passage * best_of(near.cosines, near.places, count)
+            + weights.title * near.titles
             + weights.keywords * by_article
         )
-    usual = ranking.STANDING * near.standing + ranking.VERIFIED * near.verified
-    return Pool(near, words, places, article_ids, by_article + best_of(usual, places, count))
-
-
-def nearest(moment: Moment, filters: Filters, asked: Asked) -> Nearby:
-    return Nearby.nothing() if asked.vector is None else moment.nearest(asked.vector, filters, NEAREST)
+        if weights.whole:
+            by_article += weights.whole * ranking.few_best(near.cosines, near.places, count)
+    return Pool(near, words, by_article + ranking.STANDING * near.standing + ranking.VERIFIED * near.verified)
 
 
 def candidate(pool: Pool, place: int, score: float, pieces: Sequence[Piece], read: Sentences) -> Candidate:
@@ -171,7 +130,7 @@ def candidate(pool: Pool, place: int, score: float, pieces: Sequence[Piece], rea
     ids = tuple(piece.id for piece in ordered)
     known = {id: read.rows[read.spans[id]] for id in ids if id in read.spans}
     cosine = max(piece.cosine for piece in pieces)
-    return Candidate(int(pool.article_ids[place]), ids, float(score), cosine, known)
+    return Candidate(int(pool.near.article_ids[place]), ids, float(score), cosine, known)
 
 
 def sentences_of(passage_ids: Collection[int], vector: Vectors, held: Held) -> Sentences:

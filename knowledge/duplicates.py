@@ -86,7 +86,7 @@ def neighbours(title: str, body: str, *, without: int | None = None, limit: int 
     close: dict[int, float] = {}
     for vector in vectors:
         nearby = moment.nearest(vector, Filters(state=None), 12 * limit)
-        for article_id, cosine in zip(nearby.article_ids.tolist(), nearby.cosines.tolist(), strict=True):
+        for article_id, cosine in zip(nearby.owners.tolist(), nearby.cosines.tolist(), strict=True):
             close[article_id] = max(close.get(article_id, 0.0), cosine)
     ids = sorted((one for one in close if one != without and close[one] >= CLOSE), key=lambda one: -close[one])
     rows = in_order(ids[: limit + 3])

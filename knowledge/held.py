@@ -7,7 +7,7 @@ when that is full it begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -30,11 +30,16 @@ KEPT = 600.0  # seconds: so old may be the number of interactions that an articl
 
 Thing = TypeVar("Thing")
 
+MOST_DISMISSED = 1_000  # articles that are listed
 NOW = """SELECT
-(SELECT value FROM knowledge_revisions WHERE id = 1), (SELECT show_from FROM knowledge_settings ORDER BY id LIMIT 1)"""
-ON_SQLITE = text(NOW)
-# The third: whether this transaction has written something, which may yet be taken back.
-ON_POSTGRESQL = text(f"{NOW}, pg_current_xact_id_if_assigned() IS NOT NULL")
+(SELECT value FROM knowledge_revisions WHERE id = 1), (SELECT show_from FROM knowledge_settings ORDER BY id LIMIT 1),
+(SELECT {joined} FROM (
+    SELECT DISTINCT article_id FROM article_feedback WHERE kind = 'dismissed' LIMIT :most) AS dismissed)"""
+ON_SQLITE = text(NOW.format(joined="group_concat(article_id)"))
+# The last: whether this transaction has written something, which may yet be taken back.
+ON_POSTGRESQL = text(
+    NOW.format(joined="string_agg(CAST(article_id AS text), ',')") + ", pg_current_xact_id_if_assigned() IS NOT NULL"
+)
 COLUMNS = (Passage.id, Passage.title, Passage.heading, Passage.text, Passage.sentence_vectors)
 PASSAGES = select(*COLUMNS).where(Passage.id.in_(bindparam("ids", expanding=True)))
 USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
@@ -154,20 +159,27 @@ class Now:
 
     held: Held
     show_from: float  # the confidence, 0 to 1, below which nothing is shown
+    dismissed: frozenset[int] | None  # articles that somebody took away from some question; None for too many to list
+
+    def maybe_dismissed(self, article_ids: Sequence[int]) -> Sequence[int]:
+        """Which of some articles were taken away from a question, or may have been."""
+        return article_ids if self.dismissed is None else [id for id in article_ids if id in self.dismissed]
 
 
 def now() -> Now:
     """What is held of the articles as they are: nothing in a transaction that has written something. One statement."""
-    connection = db.session.connection()
+    connection, given = db.session.connection(), {"most": MOST_DISMISSED + 1}
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.driver_connection
-        (revision, chosen), has_written = connection.execute(ON_SQLITE).one(), driver.in_transaction
+        (revision, chosen, listed), has_written = connection.execute(ON_SQLITE, given).one(), driver.in_transaction
     else:
-        revision, chosen, has_written = connection.execute(ON_POSTGRESQL).one()
+        revision, chosen, listed, has_written = connection.execute(ON_POSTGRESQL, given).one()
     show_from = SURE_ENOUGH if chosen is None else chosen
+    ids = frozenset(map(int, listed.split(","))) if listed else frozenset()
+    dismissed = ids if len(ids) <= MOST_DISMISSED else None
     if has_written:
-        return Now(Held(), show_from)
+        return Now(Held(), show_from, dismissed)
     kept: Held | None = current_app.extensions.get("knowledge.held")
     if kept is None or not kept.is_of(revision or 0):
         kept = current_app.extensions["knowledge.held"] = Held(revision or 0)
-    return Now(kept, show_from)
+    return Now(kept, show_from, dismissed)

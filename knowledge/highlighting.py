@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +22,31 @@ class Part:
     marked: bool
 
 
-def pick_by_meaning(text: str, scores: NDArray[np.float32]) -> list[int] | None:
+def pick_by_meaning(text: str, scores: NDArray[np.float32]) -> tuple[int, ...] | None:
     """Which one or two sentences to mark, by their cosines; None when `scores` are of another text."""
     if len(scores) != len(sentences(text)) or not len(scores):
         return None
     return pick(scores.tolist())
 
 
-def pick_by_words(text: str, words: Sequence[str]) -> list[int]:
+def pick_by_words(text: str, words: Sequence[str]) -> tuple[int, ...]:
     """The same by how many of the words a sentence holds; nothing when none does."""
     wanted = {stem(word) for word in words}
     spans = sentences(text)
     held = [{stem(token) for token in TOKEN.findall(text[begin:end])} for begin, end in spans]
     scores = [len(wanted & tokens) / (len(tokens) + 5) for tokens in held]
-    return pick(scores) if any(scores) else []
+    return pick(scores) if any(scores) else ()
 
 
-def pick(scores: Sequence[float]) -> list[int]:
+def pick(scores: Sequence[float]) -> tuple[int, ...]:
     best = max(range(len(scores)), key=scores.__getitem__)
     others = [place for place in (best - 1, best + 1) if 0 <= place < len(scores)]
     good = [place for place in others if scores[place] >= ABOUT_AS_GOOD * scores[best]]
-    return sorted([best, *sorted(good, key=scores.__getitem__)[-1:]])
+    return tuple(sorted([best, *sorted(good, key=scores.__getitem__)[-1:]]))
 
 
-def excerpt(text: str, picked: Sequence[int]) -> tuple[Part, ...]:
+@lru_cache(maxsize=5_000)
+def excerpt(text: str, picked: tuple[int, ...]) -> tuple[Part, ...]:
     """The picked sentences marked, and as many whole sentences around them as make about CONTEXT words."""
     spans = sentences(text)
     first, last = (picked[0], picked[-1]) if picked else (0, 0)

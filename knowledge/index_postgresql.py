@@ -5,8 +5,8 @@ No process holds a vector, so what is saved is found, and what is deleted is gon
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, TextClause, select, text
 
 from console.db import db
 from console.web import today
+from knowledge.beside import beside
 from knowledge.models import Article, ArticleState, KnowledgeRevision
-from knowledge.nearby import LISTED, Filters, Nearby, Numbers, Vectors
+from knowledge.nearby import LISTED, Filters, Flags, Nearby, Numbers, Vectors
 
 WALK = 100  # candidates that a walk through the index keeps at the least, of 1,000 at the most
 FEW = 2_000  # articles that filters leave: so few are compared one by one, exactly
@@ -68,6 +69,42 @@ OWNERS = text(
 )
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Passages as PACKED answers them, each with what belongs to its article. Arrays of shape (n,)."""
+
+    passage_ids: Numbers
+    article_ids: Numbers
+    cosines: Vectors
+    titles: Vectors
+    standing: Vectors
+    verified: Flags
+
+    def at(self, places: Numbers) -> Rows:
+        return Rows(*(getattr(self, field.name)[places] for field in fields(self)))
+
+    def together(self, more: Rows) -> Rows:
+        """Both, without what is in the first already."""
+        more = more.at(np.flatnonzero(~np.isin(more.passage_ids, self.passage_ids)))
+        names = [field.name for field in fields(self)]
+        return Rows(*(np.concatenate([getattr(self, name), getattr(more, name)]) for name in names))
+
+    def grouped(self) -> Nearby:
+        article_ids, first, places = np.unique(self.article_ids, return_index=True, return_inverse=True)
+        return Nearby(
+            passage_ids=self.passage_ids,
+            cosines=self.cosines,
+            places=places,
+            article_ids=article_ids,
+            titles=self.titles[first],
+            standing=self.standing[first],
+            verified=self.verified[first],
+        )
+
+
+NOTHING = Rows(*(np.zeros(0, np.dtype(kind).newbyteorder("=")) for kind in PACKED_AS))
+
+
 @dataclass
 class Lists:
     """What filters offer, as of one revision."""
@@ -114,7 +151,17 @@ class PostgresqlIndex:
     def owners(self) -> Sequence[int]:
         return self._listed().owners
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Callable[[], Numbers] | None = None
+    ) -> Nearby:
+        compared = beside(self._compared, also, filters, vector) if also else None
+        try:
+            near = self._walked(vector, filters, count)
+        finally:
+            more = compared.result() if compared else NOTHING
+        return near.together(more).grouped()
+
+    def _walked(self, vector: Vectors, filters: Filters, count: int) -> Rows:
         condition, values = allowed(filters)
         values |= {"question": as_text(vector), "model": self.model, "count": count}
         # A connection of its own, so that another may look for words meanwhile.
@@ -131,16 +178,22 @@ class PostgresqlIndex:
             found = asked(connection, NEAREST, len(vector), condition, values, exact=exact)
         return found.at(np.argsort(-found.cosines, kind="stable"))
 
-    def of_passages(self, passage_ids: Numbers, filters: Filters, vector: Vectors | None = None) -> Nearby:
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
+        return self._given(passage_ids, filters, BY_WORDS, 0, {}).grouped()
+
+    def _compared(self, also: Callable[[], Numbers], filters: Filters, vector: Vectors) -> Rows:
+        given = {"question": as_text(vector), "model": self.model}
+        return self._given(also(), filters, OF_PASSAGES, len(vector), given)
+
+    def _given(
+        self, passage_ids: Numbers, filters: Filters, statement: str, size: int, values: Mapping[str, Any]
+    ) -> Rows:
+        """What a statement says of some passages, in their order."""
         if not len(passage_ids):
-            return Nearby.nothing()
-        condition, values = allowed(filters)
-        values |= {"also": passage_ids.tolist()}
-        statement, size = BY_WORDS, 0
-        if vector is not None:
-            statement, size = OF_PASSAGES, len(vector)
-            values |= {"question": as_text(vector), "model": self.model}
-        found = asked(db.session.connection(), statement, size, condition, values)
+            return NOTHING
+        condition, others = allowed(filters)
+        others |= {"also": passage_ids.tolist(), **values}
+        found = asked(db.session.connection(), statement, size, condition, others)
         return found.at(order_of(found.passage_ids, passage_ids))
 
     def articles(self, filters: Filters, count: int) -> list[int]:
@@ -162,11 +215,11 @@ class PostgresqlIndex:
 
 def asked(
     connection: Connection, found: str, size: int, condition: str, values: Mapping[str, Any], *, exact: str = ""
-) -> Nearby:
+) -> Rows:
     """What a statement finds, in its order."""
     columns = connection.execute(packed(found, size, condition, exact), {**values, "today": today()}).one()
     taken = (np.frombuffer(column or b"", kind) for column, kind in zip(columns, PACKED_AS, strict=True))
-    return Nearby(*(column.astype(column.dtype.newbyteorder("=")) for column in taken))
+    return Rows(*(column.astype(column.dtype.newbyteorder("=")) for column in taken))
 
 
 @lru_cache(maxsize=100)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
-from knowledge import ranking
-from knowledge.background import Background
-from knowledge.candidates import Asked, Candidate
+from knowledge.candidates import Candidate
 from knowledge.chance import NOTHING
 from knowledge.chunking import sentences
 from knowledge.held import ReadPassage
 from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import COMPARED, Wording, alike, covered, wording
+from knowledge.likeness import COMPARED, alike, covered, told_by, wording
+from knowledge.looking_up import Asked
+from knowledge.nearby import Vectors
 from knowledge.ranking import Evidence, confidence
 
 JUDGED = 3  # articles whose passages are all read
@@ -31,19 +32,9 @@ class Verdict:
     of_each: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """One sentence of a candidate, and its cosine to the question when both are centred."""
-
-    candidate: int
-    text: str
-    cosine: float
-
-
-def judged(
-    asked: Asked, background: Background, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]
-) -> Verdict:
+def judged(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]) -> Verdict:
     """Weigh what was found, the best first. `passages` by their ids: all those of the first JUDGED candidates."""
+    background = asked.background
     if not found or not tells_something(asked, found, passages):
         return Verdict(0.0, (0.0,) * len(found))
     if asked.vector is not None and background.is_foreign(asked.text):
@@ -51,11 +42,11 @@ def judged(
     if asked.vector is None:
         by_words = tuple(sure_by_words(asked, one, passages) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)
-    likely = likenesses(asked, asked.vector, background, found, passages)
-    stems = [stem(word) for word in asked.words]
-    shares = [covered(stems, stems_of(one, passages), background.rarity) for one in found]
+    likely = likenesses(asked, asked.vector, found, passages)
+    telling = told_by([stem(word) for word in asked.words], background.rarity)
+    shares = [covered(telling, [passages[id].stems for id in one.passage_ids if id in passages]) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
-    lead = found[0].score - float(np.mean(others)) if others else ALONE
+    lead = found[0].score - sum(others) / len(others) if others else ALONE
     by_chance = background.chance or NOTHING
     usual = background.expected, by_chance.likeness, by_chance.cosine
     of_each = tuple(
@@ -78,10 +69,6 @@ def words_of(one: Candidate, passages: Mapping[int, ReadPassage]) -> str:
     return " ".join(passages[id].whole for id in one.passage_ids if id in passages)
 
 
-def stems_of(one: Candidate, passages: Mapping[int, ReadPassage]) -> frozenset[str]:
-    return frozenset().union(*(passages[id].stems for id in one.passage_ids if id in passages))
-
-
 def sure_by_words(asked: Asked, one: Candidate, passages: Mapping[int, ReadPassage]) -> float:
     """Without a model it rests on words alone: a third of them, or three, are enough."""
     own = [passages[id] for id in one.passage_ids if id in passages]
@@ -90,38 +77,29 @@ def sure_by_words(asked: Asked, one: Candidate, passages: Mapping[int, ReadPassa
 
 
 def likenesses(
-    asked: Asked,
-    vector: ranking.Scores,
-    background: Background,
-    found: Sequence[Candidate],
-    passages: Mapping[int, ReadPassage],
+    asked: Asked, vector: Vectors, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]
 ) -> list[float]:
     """How alike the question and each candidate's best sentence are; the words of the nearest few are compared."""
+    background = asked.background
     question = background.centred(vector[np.newaxis])[0]
     owners = [(place, id, len(rows)) for place, one in enumerate(found) for id, rows in one.sentences.items()]
     if not owners:
         return [0.0] * len(found)
     rows = np.concatenate([found[place].sentences[id] for place, id, _ in owners])
-    cosines = background.centred(rows) @ question
-    near: list[Sentence] = []
+    cosines = (background.centred(rows) @ question).tolist()
+    near: list[tuple[float, int, str, tuple[int, int]]] = []  # cosine, candidate, text, from where to where of it
     result = [0.0] * len(found)
     start = 0
     for place, id, count in owners:
-        own = cosines[start : start + count].tolist()
+        own = cosines[start : start + count]
         start += count
         result[place] = max(result[place], *own)
         if place < JUDGED and id in passages:
-            near += spelled_out(place, passages[id].text, own)
-    own_words = Wording(asked.text, background.rarity)
-    for sentence in sorted(near, key=lambda one: -one.cosine)[:COMPARED]:
-        found_alike = alike(own_words, wording(sentence.text, background.rarity), sentence.cosine)
-        result[sentence.candidate] = max(result[sentence.candidate], found_alike)
+            text = passages[id].text
+            spans = sentences(text)
+            if len(spans) == count:  # else they are of another text
+                near += [(cosine, place, text, span) for cosine, span in zip(own, spans, strict=True)]
+    near.sort(key=itemgetter(0), reverse=True)
+    for cosine, place, text, (begin, end) in near[:COMPARED]:
+        result[place] = max(result[place], alike(asked.wording, wording(text[begin:end], background.rarity), cosine))
     return result
-
-
-def spelled_out(place: int, text: str, cosines: Sequence[float]) -> list[Sentence]:
-    """A passage's sentences with their cosines; none when those are of another text."""
-    spans = sentences(text)
-    if len(spans) != len(cosines):
-        return []
-    return [Sentence(place, text[begin:end], c) for (begin, end), c in zip(spans, cosines, strict=True)]

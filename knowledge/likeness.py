@@ -50,10 +50,12 @@ class Wording:
         self.length = math.sqrt(sum(weight * weight for weight in self.weights.values())) or 1.0
         counts = Counter(Counter(chain.from_iterable(map(parts_of, self.tokens))).values())
         self.parts_length = math.sqrt(sum(many * damped(count) ** 2 for count, many in counts.items())) or 1.0
+        self._own: dict[str, Sequence[str]] = {}  # of words met, which of their parts are parts of this text
 
     @cached_property
-    def parts(self) -> Counter[str]:
-        return Counter(chain.from_iterable(map(parts_of, self.tokens)))
+    def parts(self) -> Mapping[str, float]:
+        """What each of them counts."""
+        return {part: damped(count) for part, count in Counter(chain.from_iterable(map(parts_of, self.tokens))).items()}
 
     def shared_words(self, other: Wording) -> float:
         """The cosine of the two texts' weighed words, 0 to 1."""
@@ -65,9 +67,18 @@ class Wording:
 
         Ask it of the one that is compared with many: only its parts are kept.
         """
-        theirs = Counter(part for token in other.tokens for part in parts_of(token) if part in self.parts)
-        product = sum(damped(self.parts[part]) * damped(count) for part, count in theirs.items())
+        counts: dict[str, int] = {}
+        for token in other.tokens:
+            for part in self._own_parts(token):
+                counts[part] = counts.get(part, 0) + 1
+        product = sum(self.parts[part] * (1.0 if count == 1 else damped(count)) for part, count in counts.items())
         return product / (self.parts_length * other.parts_length)
+
+    def _own_parts(self, token: str) -> Sequence[str]:
+        own = self._own.get(token)
+        if own is None:
+            own = self._own[token] = [part for part in parts_of(token) if part in self.parts]
+        return own
 
 
 @lru_cache(maxsize=10_000)
@@ -94,8 +105,12 @@ def parts_of(token: str) -> Sequence[str]:
     )
 
 
-def covered(question: Iterable[str], held: Container[str], rarity: Rarity) -> float:
-    """Which share of what a question's stems tell is in some passages' stems, 0 to 1."""
-    told = [word for word in set(question) if word not in STOP_STEMS]
-    found = sum(rarity.of(word) for word in told if word in held)
-    return found / (sum(rarity.of(word) for word in told) + DOUBT)
+def told_by(stems: Iterable[str], rarity: Rarity) -> dict[str, float]:
+    """Those of a question's stems that tell something, and how much."""
+    return {word: rarity.of(word) for word in set(stems) if word not in STOP_STEMS}
+
+
+def covered(told: Mapping[str, float], held: Sequence[Container[str]]) -> float:
+    """Which share of what a question tells is in any of some passages' stems, 0 to 1."""
+    found = sum(weight for word, weight in told.items() if any(word in stems for stems in held))
+    return found / (sum(told.values()) + DOUBT)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from console.auth.models import User
@@ -298,6 +298,12 @@ class ArticleFeedback(Base):
         Index(None, "question_id", "kind"),
         Index(None, "user_id", "kind", "at"),
         Index(None, "at", "id"),
+        Index(  # every search asks it, see knowledge.held
+            "ix_article_feedback_dismissed",
+            "article_id",
+            sqlite_where=text("kind = 'dismissed'"),
+            postgresql_where=text("kind = 'dismissed'"),
+        ),
     )
 
     article_id: Mapped[int] = mapped_column(ForeignKey("articles.id", ondelete="CASCADE"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Protocol, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,29 +52,23 @@ def primary(language: str) -> str:
 
 @dataclass(frozen=True)
 class Nearby:
-    """Passages and what belongs to their articles. Arrays of shape (n,), one place for each passage."""
+    """Passages, arrays of shape (n,), and what belongs to their articles, each once: arrays of shape (m,)."""
 
     passage_ids: Numbers
-    article_ids: Numbers
     cosines: Vectors  # of the passage to the question
+    places: Numbers  # of its article below
+    article_ids: Numbers
     titles: Vectors  # of the article's title to the question
     standing: Vectors  # what use says of the article, -1 to 1
     verified: Flags  # the article is verified, and not overdue
 
-    @classmethod
-    def nothing(cls) -> Self:
-        scores = np.zeros(0, np.float32)
-        return cls(NONE, NONE, scores, scores, scores, np.zeros(0, np.bool_))
-
     def __len__(self) -> int:
         return len(self.passage_ids)
 
-    def at(self, places: Numbers) -> Nearby:
-        return Nearby(*(getattr(self, field.name)[places] for field in fields(self)))
-
-    def __add__(self, more: Nearby) -> Nearby:
-        names = [field.name for field in fields(self)]
-        return Nearby(*(np.concatenate([getattr(self, name), getattr(more, name)]) for name in names))
+    @property
+    def owners(self) -> Numbers:
+        """The article of each passage, of shape (n,)."""
+        return self.article_ids[self.places]
 
 
 class Moment(Protocol):
@@ -99,14 +93,17 @@ class Moment(Protocol):
     def owners(self) -> Sequence[int]:
         """The users who own articles of any state: the busiest first."""
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Callable[[], Numbers] | None = None
+    ) -> Nearby:
         """The `count` passages nearest to a unit vector of shape (dimensions,) that `filters` allow, best first.
 
-        Of what is committed. It does not use the session, so another thread may ask.
+        Behind them those of `also`, asked for late, that are there, allowed and not among them, in their order. The
+        session is not used before `also` has answered, so another thread may have it until then.
         """
 
-    def of_passages(self, passage_ids: Numbers, filters: Filters, vector: Vectors | None = None) -> Nearby:
-        """Those of some passages that are there and allowed, in their order; all cosines 0 without a vector."""
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
+        """Those of some passages that are there and allowed, in their order; nothing compared, all cosines 0."""
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         """The ids of at most `count` articles that `filters` allow, the ones changed last first."""

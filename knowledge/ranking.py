@@ -76,7 +76,8 @@ def best(scores: Scores, count: int) -> list[int]:
     found = np.flatnonzero(np.isfinite(scores))
     if len(found) > count:
         found = found[np.argpartition(-scores[found], count - 1)[:count]]
-    return [int(place) for place in sorted(found, key=lambda place: (-scores[place], place))]
+    ranked: list[int] = found[np.lexsort((found, -scores[found]))].tolist()
+    return ranked
 
 
 def likeness(cosine: float, shared_words: float, shared_parts: float) -> float:

@@ -13,15 +13,15 @@ from console.db import db
 from console.web import day
 from knowledge import keywords
 from knowledge.background import Background, background_for
-from knowledge.beside import beside
-from knowledge.candidates import Asked, Candidate, candidates
+from knowledge.candidates import Candidate, candidates
 from knowledge.embedding import Encoder, EncoderState, encoder
-from knowledge.held import Found, Held, ReadPassage, now
+from knowledge.held import Found, Held, ReadPassage
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
 from knowledge.keywords import stem
 from knowledge.likeness import Rarity
+from knowledge.looking_up import Asked, LookUp
 from knowledge.models import Article, ArticleLink
 from knowledge.nearby import Vectors
 from knowledge.queries import in_order
@@ -103,16 +103,17 @@ def search(
         return Answer(question, (), notice=notice, warming=warming)
     background = background_for(model)
     asked = understood(question, background, model, use, unfinished)
-    at_hand = now()
-    moment = index_for(model.name).fresh(at_hand.held.revision)
-    if moment.is_empty:
-        return Answer(question, (), notice=notice, warming=warming)
-    if asked.meaning and model.dimensions != moment.dimensions:
-        asked, notice = replace(asked, meaning=None), UNPREPARED
-    found = candidates(moment, filters or Filters(), asked, model.name, max(limit, JUDGED + 1), at_hand.held)
+    with LookUp(asked, filters or Filters()) as looking:
+        read = asked.vector  # while the other thread looks
+        ground, at_hand = looking.ground(), looking.ground().at_hand
+        if ground.is_empty:
+            return Answer(question, (), notice=notice, warming=warming)
+        if read is not None and not ground.is_prepared:
+            asked, notice = replace(asked, by_meaning=False), UNPREPARED
+        found = candidates(asked, filters or Filters(), looking, max(limit, JUDGED + 1))
     passages = loaded(found, at_hand.held)
     found = [one for one in found if one.passage_ids[0] in passages]  # the rest was deleted meanwhile
-    verdict = judged(asked, background, found, passages)
+    verdict = judged(asked, found, passages)
     # Nothing rather than something weak, unless somebody wants to see what came closest.
     is_sure = verdict.confidence >= at_hand.show_from
     sure = list(zip(found[:limit], verdict.of_each, strict=False))
@@ -131,23 +132,21 @@ def search(
 
 
 def understood(question: str, background: Background, model: Encoder, use: Use, unfinished: bool) -> Asked:
-    """The question as the search takes it; where the model is ready, its vector is being read from here on."""
+    """The question as the search takes it."""
     about = background.speller.mended(plain(question), but_last=unfinished)
     text = about or question  # a greeting alone has no word that tells anything
-    meaning = beside(model.encode_question, text) if model.ready() and use is not Use.KEYWORD else None
     words = keywords.content_words(about)
     looked_for = rarest(words, background.rarity, background.size)
     beginning = keywords.last_word(about) if unfinished else ""
-    return Asked(text, words, looked_for, background.size, meaning, use is not Use.MEANING, beginning)
+    by_meaning = model.ready() and use is not Use.KEYWORD
+    return Asked(text, words, looked_for, background, model, by_meaning, use is not Use.MEANING, beginning)
 
 
 def foresee(question: str) -> None:
     """Read a question that is about to be asked, so that the search finds its vector ready."""
     model = encoder()
     if model.wait(LOADS_WITHIN):
-        meaning = understood(question, background_for(model), model, Use.BOTH, unfinished=False).meaning
-        if meaning:
-            meaning.result()
+        model.encode_question(understood(question, background_for(model), model, Use.BOTH, unfinished=False).text)
 
 
 def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Article]:
@@ -157,7 +156,7 @@ def similar(article: Article, limit: int = 4, at_least: float = 0.5) -> list[Art
     if own is None:
         return []
     near = index_for(model).fresh().nearest(own, Filters(language=article.language), NEIGHBOURS)
-    close = near.article_ids[(near.cosines >= at_least) & (near.article_ids != article.id)]
+    close = near.owners[(near.cosines >= at_least) & (near.owners != article.id)]
     ids = [int(id) for id in dict.fromkeys(close.tolist())][:limit]
     return in_order(ids)
 

@@ -6,7 +6,7 @@ knowledge.approximate. How a snapshot follows the one before is in knowledge.mat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -86,16 +86,28 @@ class Snapshot:
     def dimensions(self) -> int:
         return int(self.vectors.shape[1])
 
-    def nearest(self, vector: Vectors, filters: Filters, count: int) -> Nearby:
-        _, allowed = self.allowed(filters, today())
+    def nearest(
+        self, vector: Vectors, filters: Filters, count: int, also: Callable[[], Numbers] | None = None
+    ) -> Nearby:
+        day = today()
+        _, allowed = self.allowed(filters, day)
         compared = self._worth_comparing(vector, allowed, count)
         if compared is None:
             cosines = self.vectors @ vector
             rows = highest(np.where(allowed, cosines, np.float32(-np.inf)), count)
-            return self._nearby(rows, cosines[rows], vector)
-        cosines = self.vectors[compared] @ vector
-        best = highest(cosines, count)
-        return self._nearby(compared[best], cosines[best], vector)
+            found = cosines[rows]
+        else:
+            cosines = self.vectors[compared] @ vector
+            best = highest(cosines, count)
+            rows, found = compared[best], cosines[best]
+        if also is not None:
+            more = self._findable(also(), allowed)
+            is_near = np.zeros(len(allowed), np.bool_)
+            is_near[rows] = True
+            more = more[~is_near[more]]
+            rows = np.concatenate([rows, more])
+            found = np.concatenate([found, cosines[more] if compared is None else self.vectors[more] @ vector])
+        return self._nearby(rows, found, day, vector)
 
     def _worth_comparing(self, vector: Vectors, allowed: Flags, count: int) -> Numbers | None:
         """The rows to compare one by one; None for all of them, by one product."""
@@ -108,29 +120,32 @@ class Snapshot:
         added = known + np.flatnonzero(allowed[known:])
         return np.concatenate([self.approximate.nearest(vector, allowed, count), added])
 
-    def of_passages(self, passage_ids: Numbers, filters: Filters, vector: Vectors | None = None) -> Nearby:
-        _, allowed = self.allowed(filters, today())
+    def of_passages(self, passage_ids: Numbers, filters: Filters) -> Nearby:
+        day = today()
+        _, allowed = self.allowed(filters, day)
+        rows = self._findable(passage_ids, allowed)
+        return self._nearby(rows, np.zeros(len(rows), np.float32), day)
+
+    def _findable(self, passage_ids: Numbers, allowed: Flags) -> Numbers:
         rows = self.rows_of(passage_ids)
         rows = rows[rows >= 0]
-        rows = rows[allowed[rows]]
-        cosines = np.zeros(len(rows), np.float32) if vector is None else self.vectors[rows] @ vector
-        return self._nearby(rows, cosines, vector)
+        return rows[allowed[rows]]
 
     def articles(self, filters: Filters, count: int) -> list[int]:
         allowed, _ = self.allowed(filters, today())
         return [int(id) for id in self.facts["id"][np.flatnonzero(allowed)[: -count - 1 : -1]]]
 
-    def _nearby(self, rows: Numbers, cosines: Vectors, vector: Vectors | None) -> Nearby:
-        slots, places = np.unique(self.slots[rows], return_inverse=True)  # an article's passages share its title
+    def _nearby(self, rows: Numbers, cosines: Vectors, day: date, vector: Vectors | None = None) -> Nearby:
+        slots, places = np.unique(self.slots[rows], return_inverse=True)
         facts = self.facts[slots]
-        titles = np.zeros(len(slots), np.float32) if vector is None else self.titles[slots] @ vector
         return Nearby(
             passage_ids=self.passage_ids[rows],
-            article_ids=facts["id"][places],
             cosines=cosines,
-            titles=titles[places],
-            standing=facts["standing"][places],
-            verified=(facts["verified_until"] >= today().toordinal())[places],
+            places=places,
+            article_ids=facts["id"],
+            titles=np.zeros(len(slots), np.float32) if vector is None else self.titles[slots] @ vector,
+            standing=facts["standing"],
+            verified=facts["verified_until"] >= day.toordinal(),
         )
 
     def allowed(self, filters: Filters, day: date) -> tuple[Flags, Flags]:

@@ -131,7 +131,7 @@ def test_each_passage_comes_with_what_ranking_asks_of_its_article(
         found = make_index(MODEL).fresh().nearest(question, EVERYTHING, 1000)
         day = today()
     assert len(found) == 120
-    own = [by_id[id] for id in found.article_ids.tolist()]
+    own = [by_id[id] for id in found.owners.tolist()]
     assert found.titles.tolist() == pytest.approx(
         [float(np.frombuffer(article.vector or b"", np.float32) @ question) for article in own], abs=2e-3
     )
@@ -171,7 +171,7 @@ def test_every_change_is_there_at_once_and_only_when_committed(
     def first(filters: Filters = Filters()) -> int | None:  # noqa: B008
         with app.app_context():
             found = index.fresh().nearest(vector, filters, 1)
-            return int(found.article_ids[0]) if len(found) and found.cosines[0] > 0.99 else None
+            return int(found.owners[0]) if len(found) and found.cosines[0] > 0.99 else None
 
     def change(**values: Any) -> None:
         session.execute(update(Article).where(Article.id == article.id).values(**values))
@@ -231,7 +231,7 @@ def test_vectors_of_another_model_are_not_compared(
     with app.app_context():
         found = make_index(MODEL).fresh().nearest(unit(rng), EVERYTHING, 1000)
     compared = found.cosines != 0
-    assert set(found.article_ids[compared].tolist()) == {articles[1].id}
+    assert set(found.owners[compared].tolist()) == {articles[1].id}
 
 
 def test_an_article_as_a_whole_has_a_vector(app: Flask, session: Session, articles: list[Article]) -> None:
@@ -298,14 +298,14 @@ def test_a_large_matrix_gets_an_approximate_index_that_knows_filters_and_changes
         new = make_article(session, "New")
         give_vectors(session, [new], rng)
         vector = np.frombuffer(new.passages[0].vector or b"", np.float32)
-        assert index.fresh().nearest(vector, Filters(), 1).article_ids.tolist() == [new.id]
+        assert index.fresh().nearest(vector, Filters(), 1).owners.tolist() == [new.id]
         assert index.snapshot.approximate is approximated.approximate
         gone = articles[0]
         vector = np.frombuffer(gone.passages[0].vector or b"", np.float32)
-        assert index.fresh().nearest(vector, Filters(), 1).article_ids.tolist() == [gone.id]
+        assert index.fresh().nearest(vector, Filters(), 1).owners.tolist() == [gone.id]
         session.execute(delete(Article).where(Article.id == gone.id))
         session.commit()
-        assert gone.id not in index.fresh().nearest(vector, Filters(), 1).article_ids
+        assert gone.id not in index.fresh().nearest(vector, Filters(), 1).owners
 
 
 def test_the_approximate_index_finds_nearly_all_of_the_nearest(rng: np.random.Generator) -> None:
