@@ -81,8 +81,15 @@ class Background:
     def centred(self, vectors: Vectors) -> Vectors:
         """Unit vectors of what is unusual about each, of the same shape (n, dimensions)."""
         rest = vectors - self.usual if len(self.usual) else vectors
-        lengths = np.sqrt(np.einsum("ij,ij->i", rest, rest))
-        return np.asarray(rest / np.maximum(lengths, 1e-9)[:, np.newaxis], dtype=np.float32)
+        lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
+        return np.asarray(rest / np.maximum(lengths, 1e-9), dtype=np.float32)
+
+    def centred_cosines(self, rows: Vectors, vector: Vectors) -> Vectors:
+        """The cosines of rows of shape (n, dimensions) to a vector, all centred: the same without a centred copy."""
+        usual = self.usual if len(self.usual) else np.zeros_like(vector)
+        rest = vector - usual
+        squares = (np.vecdot(rows, rows) - 2 * (rows @ usual) + usual @ usual) * (rest @ rest)
+        return np.asarray((rows @ rest - usual @ rest) / np.sqrt(np.maximum(squares, 1e-18)), np.float32)
 
 
 @dataclass

@@ -20,7 +20,7 @@ os.register_at_fork(after_in_child=_pools.clear)
 
 
 def beside(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Future[Result]:
-    """Begin `function` in another thread, in this one's app context; the session is this thread's alone.
+    """Begin `function` in another thread, in this one's app context: a session is for one of them at a time.
 
     They begin in the order in which they are given, so one may wait for the result of one that was given before it.
     """

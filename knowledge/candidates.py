@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,14 @@ from knowledge.nearby import Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
 REREAD = 30  # articles that are read sentence by sentence
+NONE_STORED = np.zeros(0, np.int8)
+
+
+class Sentences(NamedTuple):
+    """The cosines to the question of a passage's sentences, in order: as they are, and when both are centred."""
+
+    cosines: Sequence[float]
+    centred: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -29,15 +37,37 @@ class Candidate:
     passage_ids: tuple[int, ...]  # its best ones, the best first
     score: float  # compares only within one search
     cosine: float  # of its best passage; 0 when the meaning is not known
-    sentences: Mapping[int, Vectors]  # of its passages, by their ids: shape (sentences, dimensions)
+    sentences: Mapping[int, Sentences]  # of its passages, by their ids
 
 
-class Piece(NamedTuple):
-    """A passage that was found."""
+@dataclass(frozen=True)
+class Pieces:
+    """The best passages of some articles, those of one article together and its best first: arrays of shape (n,)."""
+
+    ids: Numbers
+    cosines: Vectors  # 0 where the meaning is not known
+    worth: Vectors  # both searches' scores together
+    starts: Numbers  # of shape (articles,): where those of each begin
+
+
+@dataclass(frozen=True)
+class Read:
+    """The sentences of some pieces, all compared, one piece after the other."""
+
+    cosines: list[float]
+    centred: list[float]
+    ends: list[int]  # by piece: where its sentences end, and those of the next begin; none where they are not known
+    best: Vectors  # by piece: the highest of its cosines; -inf where they are not known
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of them, with its sentences."""
 
     id: int
-    cosine: float  # 0 when the meaning is not known
-    worth: float  # both searches' scores together
+    cosine: float
+    worth: float
+    sentences: Sentences
 
 
 @dataclass(frozen=True)
@@ -48,57 +78,47 @@ class Pool:
     words: Vectors  # by passage: share of the best keyword score
     scores: Vectors  # by article
 
-    def best_pieces(self, chosen: Sequence[int]) -> dict[int, list[Piece]]:
-        """The best passages of some articles, the best first."""
-        is_chosen = np.zeros(len(self.scores), np.bool_)
-        is_chosen[chosen] = True
-        at = np.flatnonzero(is_chosen[self.near.places])
+    def best_pieces(self, chosen: Sequence[int]) -> Pieces:
+        """The BEST_FEW best passages of each of some articles, in the order of `chosen`."""
+        article_of = np.full(len(self.scores), -1)
+        article_of[chosen] = np.arange(len(chosen))
+        at = np.flatnonzero(article_of[self.near.places] >= 0)
         worth = self.near.cosines[at] + self.words[at] * np.float32(ranking.OF_SHORT.keywords)
-        order = np.argsort(-worth, kind="stable")
+        articles = article_of[self.near.places[at]]
+        order = np.lexsort((-worth, articles))
+        starts = np.searchsorted(articles[order], np.arange(len(chosen)))
+        kept = np.arange(len(order)) - starts[articles[order]] < ranking.BEST_FEW
+        order = order[kept]
         at = at[order]
-        columns = self.near.places[at], self.near.passage_ids[at], self.near.cosines[at], worth[order]
-        result: dict[int, list[Piece]] = {place: [] for place in chosen}
-        for place, *piece in zip(*(column.tolist() for column in columns), strict=True):
-            if len(result[place]) < ranking.BEST_FEW:
-                result[place].append(Piece(*piece))
-        return result
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """The sentences of some passages."""
-
-    rows: Vectors  # one after the other, of shape (sentences, dimensions)
-    spans: Mapping[int, slice]  # by passage
-    best: Mapping[int, float]  # by passage: the highest of their cosines to the question
-
-
-NOT_READ = Sentences(np.zeros((0, 0), np.float32), {}, {})
+        starts = np.searchsorted(articles[order], np.arange(len(chosen)))
+        return Pieces(self.near.passage_ids[at], self.near.cosines[at], worth[order], starts)
 
 
 def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> list[Candidate]:
     """The articles that answer best, best first: at most `limit`."""
     pool = found(asked, filters, looking)
     vector = asked.vector
-    if vector is None or not len(pool.scores):
-        best = ranking.best(pool.scores, limit)
-        pieces = pool.best_pieces(best)
-        return [candidate(pool, place, pool.scores[place], pieces[place], NOT_READ) for place in best]
-    first = ranking.best(pool.scores, max(limit, REREAD))
-    pieces = pool.best_pieces(first)
-    at_hand = looking.ground().at_hand
-    read = sentences_of([piece.id for own in pieces.values() for piece in own], vector, at_hand.held)
-    article_ids = pool.near.article_ids[first].tolist()
-    unfit = dismissals(at_hand.maybe_dismissed(article_ids), vector, asked.encoder.name)
-    weight = ranking.weights_for(asked.length).sentence
-    scores = {}
-    for place, article_id, score in zip(first, article_ids, pool.scores[first].tolist(), strict=True):
-        # A passage whose sentences are not known is taken to have one like itself.
-        known = [read.best[piece.id] for piece in pieces[place] if piece.id in read.best]
-        sentence = max(known, default=max(piece.cosine for piece in pieces[place]))
-        scores[place] = score + weight * sentence - ranking.DISMISSED * unfit.get(article_id, 0.0)
-    best = sorted(first, key=lambda place: (-scores[place], place))[:limit]
-    return [candidate(pool, place, scores[place], pieces[place], read) for place in best]
+    chosen = ranking.best(pool.scores, limit if vector is None else max(limit, REREAD))
+    if not chosen:
+        return []
+    pieces, article_ids = pool.best_pieces(chosen), pool.near.article_ids[chosen].tolist()
+    scores = pool.scores[chosen].astype(np.float64)
+    read = unread(pieces)
+    if vector is not None:
+        at_hand = looking.ground().at_hand
+        read = sentences_of(pieces, asked, vector, at_hand.held)
+        # An article whose sentences are not known is taken to have one like its best passage.
+        sentence = np.maximum.reduceat(read.best, pieces.starts)
+        sentence = np.where(np.isfinite(sentence), sentence, np.maximum.reduceat(pieces.cosines, pieces.starts))
+        scores += ranking.weights_for(asked.length).sentence * sentence.astype(np.float64)
+        unfit = dismissals(at_hand.maybe_dismissed(article_ids), vector, asked.encoder.name)
+        scores -= ranking.DISMISSED * np.array([unfit.get(id, 0.0) for id in article_ids])
+    best = np.lexsort((np.array(chosen), -scores))[:limit].tolist()
+    starts = [*pieces.starts.tolist(), len(pieces.ids)]
+    return [
+        candidate(article_ids[place], float(scores[place]), pieces_of(pieces, read, *starts[place : place + 2]))
+        for place in best
+    ]
 
 
 def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
@@ -124,37 +144,49 @@ def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
     return Pool(near, words, by_article + ranking.STANDING * near.standing + ranking.VERIFIED * near.verified)
 
 
-def candidate(pool: Pool, place: int, score: float, pieces: Sequence[Piece], read: Sentences) -> Candidate:
+def candidate(article_id: int, score: float, pieces: Sequence[Piece]) -> Candidate:
     """An article with its best passages, the one with the best sentence first."""
-    ordered = sorted(pieces, key=lambda own: -own.worth - ranking.OF_SHORT.sentence * read.best.get(own.id, 0.0))
+    sentence = ranking.OF_SHORT.sentence
+    ordered = sorted(pieces, key=lambda own: -own.worth - sentence * max(own.sentences.cosines, default=0.0))
     ids = tuple(piece.id for piece in ordered)
-    known = {id: read.rows[read.spans[id]] for id in ids if id in read.spans}
-    cosine = max(piece.cosine for piece in pieces)
-    return Candidate(int(pool.near.article_ids[place]), ids, float(score), cosine, known)
+    known = {piece.id: piece.sentences for piece in ordered if piece.sentences.cosines}
+    return Candidate(article_id, ids, score, max(piece.cosine for piece in pieces), known)
 
 
-def sentences_of(passage_ids: Collection[int], vector: Vectors, held: Held) -> Sentences:
+def pieces_of(pieces: Pieces, read: Read, start: int, end: int) -> list[Piece]:
+    """Some that stand together, one by one."""
+    ids, cosines, worth = (column[start:end].tolist() for column in (pieces.ids, pieces.cosines, pieces.worth))
+    spans = [slice(*ends) for ends in pairwise((read.ends[start - 1] if start else 0, *read.ends[start:end]))]
+    own = [Sentences(read.cosines[span], read.centred[span]) for span in spans]
+    return [Piece(*piece) for piece in zip(ids, cosines, worth, own, strict=True)]
+
+
+def unread(pieces: Pieces) -> Read:
+    count = len(pieces.ids)
+    return Read([], [], [0] * count, np.full(count, -np.inf, np.float32))
+
+
+def sentences_of(pieces: Pieces, asked: Asked, vector: Vectors, held: Held) -> Read:
     """The sentences of those passages that have vectors of a question's length: all compared in one product."""
-    size = len(vector)
-    stored = {id: passage.sentence_vectors for id, passage in held.passages(passage_ids).items()}
-    stored = {id: packed for id, packed in stored.items() if len(packed) and len(packed) % size == 0}
-    if not stored:
-        return NOT_READ
-    rows = unpacked(np.concatenate(list(stored.values())), size)
-    ends = list(accumulate(len(packed) // size for packed in stored.values()))
-    starts = [0, *ends[:-1]]
-    best = np.maximum.reduceat(rows @ vector, starts)
-    return Sentences(
-        rows, dict(zip(stored, map(slice, starts, ends), strict=True)), dict(zip(stored, best.tolist(), strict=True))
-    )
+    passages = held.passages(pieces.ids.tolist())
+    stored = [passages[id].sentence_vectors if id in passages else NONE_STORED for id in pieces.ids.tolist()]
+    stored = [packed if len(packed) % len(vector) == 0 else NONE_STORED for packed in stored]
+    rows = unpacked(np.concatenate(stored), len(vector))
+    if not len(rows):
+        return unread(pieces)
+    cosines = rows @ vector
+    counts = np.array([len(packed) // len(vector) for packed in stored])
+    ends, known = np.cumsum(counts), np.flatnonzero(counts)
+    best = np.full(len(ends), -np.inf, np.float32)
+    best[known] = np.maximum.reduceat(cosines, (ends - counts)[known])
+    return Read(cosines.tolist(), asked.background.centred_cosines(rows, vector).tolist(), ends.tolist(), best)
 
 
 def scores_of(passage_ids: Numbers, ids: Numbers, scores: Vectors) -> Vectors:
     """The score of each passage, of shape (len(passage_ids),), from those found by words; -inf where not found."""
     result = np.full(len(passage_ids), -np.inf, np.float32)
     if len(ids) and len(passage_ids):
-        order = np.argsort(ids)
-        place = order[np.minimum(np.searchsorted(ids, passage_ids, sorter=order), len(ids) - 1)]
+        place = np.minimum(np.searchsorted(ids, passage_ids), len(ids) - 1)
         is_found = ids[place] == passage_ids
         result[is_found] = scores[place[is_found]]
     return result

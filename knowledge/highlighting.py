@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from knowledge.chunking import sentences
 from knowledge.keywords import TOKEN, stem
 
@@ -22,11 +19,11 @@ class Part:
     marked: bool
 
 
-def pick_by_meaning(text: str, scores: NDArray[np.float32]) -> tuple[int, ...] | None:
+def pick_by_meaning(text: str, scores: Sequence[float]) -> tuple[int, ...] | None:
     """Which one or two sentences to mark, by their cosines; None when `scores` are of another text."""
     if len(scores) != len(sentences(text)) or not len(scores):
         return None
-    return pick(scores.tolist())
+    return pick(scores)
 
 
 def pick_by_words(text: str, words: Sequence[str]) -> tuple[int, ...]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-import numpy as np
-
 from knowledge.candidates import Candidate
 from knowledge.chance import NOTHING
 from knowledge.chunking import sentences
@@ -15,7 +13,6 @@ from knowledge.held import ReadPassage
 from knowledge.keywords import TOKEN, stem
 from knowledge.likeness import COMPARED, alike, covered, told_by, wording
 from knowledge.looking_up import Asked
-from knowledge.nearby import Vectors
 from knowledge.ranking import Evidence, confidence
 
 JUDGED = 3  # articles whose passages are all read
@@ -42,7 +39,7 @@ def judged(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, Read
     if asked.vector is None:
         by_words = tuple(sure_by_words(asked, one, passages) for one in found)
         return Verdict(max(by_words[:JUDGED]), by_words)
-    likely = likenesses(asked, asked.vector, found, passages)
+    likely = likenesses(asked, found, passages)
     telling = told_by([stem(word) for word in asked.words], background.rarity)
     shares = [covered(telling, [passages[id].stems for id in one.passage_ids if id in passages]) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
@@ -76,30 +73,18 @@ def sure_by_words(asked: Asked, one: Candidate, passages: Mapping[int, ReadPassa
     return 1.0 if common >= 3 or 0 < len(asked.words) <= 3 * common else 0.0
 
 
-def likenesses(
-    asked: Asked, vector: Vectors, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]
-) -> list[float]:
+def likenesses(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, ReadPassage]) -> list[float]:
     """How alike the question and each candidate's best sentence are; the words of the nearest few are compared."""
-    background = asked.background
-    question = background.centred(vector[np.newaxis])[0]
-    owners = [(place, id, len(rows)) for place, one in enumerate(found) for id, rows in one.sentences.items()]
-    if not owners:
-        return [0.0] * len(found)
-    rows = np.concatenate([found[place].sentences[id] for place, id, _ in owners])
-    cosines = (background.centred(rows) @ question).tolist()
     near: list[tuple[float, int, str, tuple[int, int]]] = []  # cosine, candidate, text, from where to where of it
-    result = [0.0] * len(found)
-    start = 0
-    for place, id, count in owners:
-        own = cosines[start : start + count]
-        start += count
-        result[place] = max(result[place], *own)
-        if place < JUDGED and id in passages:
-            text = passages[id].text
+    result = [max((max(own.centred) for own in one.sentences.values()), default=0.0) for one in found]
+    for place, one in enumerate(found[:JUDGED]):
+        for id, own in one.sentences.items():
+            text = passages[id].text if id in passages else ""
             spans = sentences(text)
-            if len(spans) == count:  # else they are of another text
-                near += [(cosine, place, text, span) for cosine, span in zip(own, spans, strict=True)]
+            if len(spans) == len(own.centred):  # else they are of another text
+                near += [(cosine, place, text, span) for cosine, span in zip(own.centred, spans, strict=True)]
     near.sort(key=itemgetter(0), reverse=True)
+    rarity = asked.background.rarity
     for cosine, place, text, (begin, end) in near[:COMPARED]:
-        result[place] = max(result[place], alike(asked.wording, wording(text[begin:end], background.rarity), cosine))
-    return result
+        result[place] = max(result[place], alike(asked.wording, wording(text[begin:end], rarity), cosine))
+    return [max(value, 0.0) for value in result]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain
 
@@ -28,6 +28,7 @@ class Rarity:
 
     passages: int
     holders: Mapping[str, int]
+    _weights: dict[str, float] = field(default_factory=dict)  # of those that are among the passages
 
     def share(self, stemmed: str) -> float:
         """Which share of the passages hold it, 0 to 1."""
@@ -35,7 +36,13 @@ class Rarity:
 
     def of(self, stemmed: str) -> float:
         """The weight of a word that tells something, as bm25 has it; the highest for one that is nowhere."""
-        return rarity(self.holders.get(stemmed, 0), self.passages)
+        weight = self._weights.get(stemmed)
+        if weight is None:
+            held = self.holders.get(stemmed, 0)
+            weight = rarity(held, self.passages)
+            if held:
+                self._weights[stemmed] = weight
+        return weight
 
     def weight(self, stemmed: str) -> float:
         return self.of(stemmed) * (COMMON_WORD if stemmed in STOP_STEMS else 1.0)
@@ -77,7 +84,11 @@ class Wording:
     def _own_parts(self, token: str) -> Sequence[str]:
         own = self._own.get(token)
         if own is None:
-            own = self._own[token] = [part for part in parts_of(token) if part in self.parts]
+            parts = parts_of(token)
+            shortest = parts[: len(token) + 3 - SHORTEST]
+            # Without one of the shortest in common there is no longer one.
+            shared = any(part in self.parts for part in shortest)
+            own = self._own[token] = [part for part in parts if part in self.parts] if shared else ()
         return own
 
 

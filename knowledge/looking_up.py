@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -77,14 +77,14 @@ class LookUp:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        wait([self._words])
+        self._words.exception()  # waits
 
     def ground(self) -> Ground:
         """Waits for it."""
         return self._ground.result()
 
     def words(self) -> tuple[Numbers, Vectors]:
-        """The passages that the keyword search finds, best first, and their scores. Waits for them."""
+        """The passages that the keyword search finds, in order of their ids, and their scores. Waits for them."""
         return self._words.result()
 
     def _look(self) -> tuple[Numbers, Vectors]:
@@ -100,7 +100,7 @@ class LookUp:
         return found
 
     def _find(self, ground: Ground) -> tuple[Numbers, Vectors]:
-        return keywords.find(
+        ids, scores = keywords.find(
             self._asked.looked_for,
             DEEPEST if self._filters else DEEP,
             self._asked.background.size,
@@ -108,6 +108,8 @@ class LookUp:
             kept=ground.at_hand.held,
             alone=not (self._asked.by_meaning and ground.is_prepared),
         )
+        order = np.argsort(ids)
+        return ids[order], scores[order]
 
     def _read(self) -> Ground:
         at_hand, model = now(), self._asked.encoder

@@ -191,8 +191,8 @@ def told(
     common = passage.words_in_common(asked.words, asked.beginning)
     common.sort(key=lambda word: -rarity.of(stem(word)))
     picked = None
-    if asked.vector is not None and passage.id in candidate.sentences:
-        picked = pick_by_meaning(text, candidate.sentences[passage.id] @ asked.vector)
+    if passage.id in candidate.sentences:
+        picked = pick_by_meaning(text, candidate.sentences[passage.id].cosines)
     return Result(
         article=article,
         passage=passage,

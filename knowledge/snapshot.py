@@ -136,7 +136,12 @@ class Snapshot:
         return [int(id) for id in self.facts["id"][np.flatnonzero(allowed)[: -count - 1 : -1]]]
 
     def _nearby(self, rows: Numbers, cosines: Vectors, day: date, vector: Vectors | None = None) -> Nearby:
-        slots, places = np.unique(self.slots[rows], return_inverse=True)
+        of_rows = self.slots[rows]
+        place_of = np.zeros(len(self.facts), np.int64)
+        place_of[of_rows] = 1
+        slots = np.flatnonzero(place_of)
+        place_of[slots] = np.arange(len(slots))
+        places = place_of[of_rows]
         facts = self.facts[slots]
         return Nearby(
             passage_ids=self.passage_ids[rows],

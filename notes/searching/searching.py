@@ -308,7 +308,7 @@ def told(one: Judged, asked: Asked) -> Found:
         why = ["Close in meaning"]
     if common:
         why.append(", ".join(f"“{word}”" for word in sorted(common, key=len, reverse=True)[:3]))
-    picked = pick_by_meaning(body, one.cosines) if one.cosines is not None and one.share < MOST_WORDS else None
+    picked = pick_by_meaning(body, one.cosines.tolist()) if one.cosines is not None and one.share < MOST_WORDS else None
     if picked is None:
         picked = pick_by_words(body, [*asked.words, asked.beginning])
     return Found(one.row, excerpt(body, picked), tuple(why))

@@ -68,3 +68,14 @@ def test_what_all_sentences_have_in_common_is_taken_off() -> None:
 
 def test_a_vector_that_is_only_the_usual_stays_finite() -> None:
     assert np.isfinite(background(ENGLISH, usual=[1.0, 0.0]).centred(np.array([[1.0, 0.0]], np.float32))).all()
+
+
+@pytest.mark.parametrize("usual", [[], [0.3, 0.1, -0.2]])
+def test_cosines_of_what_is_centred_need_no_centred_copy(usual: list[float]) -> None:
+    rng = np.random.default_rng(1)
+    rows, vector = rng.standard_normal((9, 3)).astype(np.float32), rng.standard_normal(3).astype(np.float32)
+    known = background(ENGLISH, usual)
+    expected = known.centred(rows) @ known.centred(vector[np.newaxis])[0]
+    assert known.centred_cosines(rows, vector).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    if usual:
+        assert np.isfinite(known.centred_cosines(np.array([usual], np.float32), np.array(usual, np.float32))).all()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.keywords import stem
-from knowledge.likeness import Rarity, Wording, covered
+from knowledge.likeness import Rarity, Wording, covered, told_by
 from knowledge.questions import MOST_WORDS, Speller, asked_last, plain, rarest
 
 ENGLISH = {"powder", "charge", "trail", "heard"}
@@ -85,9 +85,11 @@ def test_parts_of_words_forgive_a_typing_error() -> None:
 
 
 def test_covered_is_a_matter_of_what_tells_something() -> None:
-    assert covered(["lamp", "the"], ["lamp"], RARITY) == covered(["lamp"], ["lamp", "ord"], RARITY) > 0.5
-    assert covered(["lamp", "break"], ["lamp"], RARITY) < covered(["lamp"], ["lamp"], RARITY)
-    assert covered([], ["lamp"], RARITY) == 0
+    lamp, both = told_by(["lamp"], RARITY), told_by(["lamp", "break"], RARITY)
+    assert told_by(["lamp", "the", "lamp"], RARITY) == lamp
+    assert covered(lamp, [{"lamp"}]) == covered(lamp, [{"ord"}, {"lamp", "ord"}]) > 0.5
+    assert covered(both, [{"lamp"}]) < covered(both, [{"lamp"}, {"break"}])
+    assert covered(told_by([], RARITY), [{"lamp"}]) == covered(lamp, []) == 0
 
 
 @pytest.mark.parametrize(("text", "asked"), [

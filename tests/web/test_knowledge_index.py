@@ -132,11 +132,11 @@ def test_each_passage_comes_with_what_ranking_asks_of_its_article(
         day = today()
     assert len(found) == 120
     own = [by_id[id] for id in found.owners.tolist()]
-    assert found.titles.tolist() == pytest.approx(
+    assert found.titles[found.places].tolist() == pytest.approx(
         [float(np.frombuffer(article.vector or b"", np.float32) @ question) for article in own], abs=2e-3
     )
-    assert found.standing.tolist() == pytest.approx([article.standing for article in own])
-    assert found.verified.tolist() == [bool(a.verified_at) and not a.is_overdue(day) for a in own]
+    assert found.standing[found.places].tolist() == pytest.approx([article.standing for article in own])
+    assert found.verified[found.places].tolist() == [bool(a.verified_at) and not a.is_overdue(day) for a in own]
 
 
 def test_passages_asked_for_by_their_numbers(
@@ -149,15 +149,24 @@ def test_passages_asked_for_by_their_numbers(
     ids = np.array([*(row.id for row in wanted), 10**9], np.int64)
     with app.app_context():
         moment = make_index(MODEL).fresh()
-        compared = moment.of_passages(ids, EVERYTHING, question)
+        nearest = moment.nearest(question, EVERYTHING, 5)
+        compared = moment.nearest(question, EVERYTHING, 5, lambda: ids)
         by_words = moment.of_passages(ids, EVERYTHING)
         published = moment.of_passages(ids, Filters())
         none = moment.of_passages(ids[:0], EVERYTHING)
     assert by_words.passage_ids.tolist() == ids[:-1].tolist()
-    assert compared.passage_ids.tolist() == ids[:-1].tolist()
-    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in wanted]
-    assert compared.cosines.tolist() == pytest.approx(true, abs=2e-3)
-    assert by_words.cosines.tolist() == by_words.titles.tolist() == [0, 0, 0, 0]
+    before = nearest.passage_ids.tolist()
+    behind = [row for row in wanted if row.id not in before]
+    assert compared.passage_ids.tolist() == before + [row.id for row in behind]
+    true = [float(np.frombuffer(row.vector, np.float32) @ question) if row.vector else 0.0 for row in behind]
+    assert compared.cosines[5:].tolist() == pytest.approx(true, abs=2e-3)
+    assert compared.cosines[:5].tolist() == nearest.cosines.tolist()
+    own = dict(zip(compared.article_ids.tolist(), compared.titles.tolist(), strict=True))
+    title = np.frombuffer(articles[1].vector or b"", np.float32)
+    assert own[articles[1].id] == pytest.approx(float(title @ question), abs=2e-3)
+    assert by_words.owners.tolist() == [row.article_id for row in wanted]
+    assert by_words.cosines.tolist() == [0, 0, 0, 0]
+    assert not by_words.titles.any()
     assert published.passage_ids.tolist() == [bare.passages[0].id]
     assert len(none) == 0
 
