@@ -45,6 +45,7 @@ WARMING = 20  # questions
 WORKER = """
 import gc, sys, time
 gc.disable()
+import gunicorn
 from console.app import create_app
 from knowledge.embedding import encoder
 app = create_app()

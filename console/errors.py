@@ -30,7 +30,7 @@ MESSAGES = {
     400: ("That did not arrive whole", "The request could not be read. Go back, reload the page and try again."),
     403: (
         "You may not do this",
-        "Your role does not allow it. A supervisor can do it, or an administrator can give you the role.",
+        "Your role does not allow it. Ask somebody whose role does, or an administrator for another role.",
     ),
     404: ("Not found", "There is nothing here that you can see. It may have been removed, or the address is mistyped."),
     405: ("Not this way", "This address takes no such request. Go back and use the button on the page."),

@@ -60,17 +60,19 @@ SourceText = Annotated[str, line(40, 1)]
 class Sent(BaseModel):
     """A request: nothing unknown, nothing converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class Asked(BaseModel):
     """What stands behind the question mark: text, so numbers are read from it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Told(BaseModel):
     """Part of an answer."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class Paged(Asked):
@@ -123,7 +125,7 @@ class FieldError(Told):
 class Problem(Told):
     """RFC 9457. Kinds have members of their own besides."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     type: str = Field(description="What kind of problem, as a URI; `about:blank`: what its status says.")
     title: str

@@ -12,10 +12,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app, url_for
-from icalendar import Calendar, Event
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
@@ -29,6 +28,9 @@ from console.web import zone
 from notes.forms import END_OF_DAY
 from notes.models import Note, NoteRevision, Promise
 from notes.promises.away_models import CalendarFeed
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 LOOK_BACK = timedelta(days=90)  # of what is due
 STAYS_CANCELLED = timedelta(days=30)  # so that every program that asks hears that something is settled
@@ -108,6 +110,8 @@ class Entry:
 
 def calendar(entries: list[Entry], name: str) -> bytes:
     """RFC 5545. The same entries give the same bytes, so that an answer can be told from the one before."""
+    from icalendar import Calendar  # eighty modules, which most workers never need
+
     whole = Calendar()
     whole.add("prodid", "-//Plus One//Promises//EN")
     whole.add("version", "2.0")
@@ -121,6 +125,8 @@ def calendar(entries: list[Entry], name: str) -> bytes:
 
 
 def event_of(entry: Entry) -> Event:
+    from icalendar import Event
+
     event = Event()
     event.add("uid", entry.uid)
     event.add("dtstamp", entry.changed_at)

@@ -22,3 +22,4 @@ import "./snippets.js";
 import "./pop.js";
 import "./print.js";
 import "./scan.js";
+import "./settled.js";

@@ -111,7 +111,7 @@ def test_a_policy_is_written_by_keyboard_tried_and_published_by_somebody_else(op
     page.get_by_role("group", name="Limit 2").get_by_label("Up to").press_sequentially("60")
     page.get_by_role("button", name="Add a condition").first.press("Enter")
     expect(page.get_by_label("What condition 1 asks about")).to_be_focused()
-    keys.type("loyalty")
+    keys.type("loyalty", delay=450)  # slower than anything else here waits
     page.get_by_role("checkbox", name="gold", exact=True).press("Space")
     expect(page.get_by_role("status", name="What it says")).to_contain_text(
         "Sales staff may offer add-ons up to £15 each and £60 a day to gold customers."
