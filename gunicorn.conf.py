@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sqlalchemy.exc import SQLAlchemyError
 
+import console.app  # noqa: F401 — read once here: a worker, forked from this process, only makes the app
 from console.assist.listening import be_ready
 from console.config import Settings
 from console.db import db, utc_now
