@@ -44,7 +44,7 @@ def main() -> None:
 
 def measure(model: Encoder, mistakes: bool) -> list[dict[str, Any]]:
     given: dict[str, list[str]] = yaml.safe_load(LABELLED.read_text(encoding="utf-8"))
-    ear = Ear(shipped(), model.encode)
+    ear = Ear(shipped(), model.encode_briefly)
     rows = [(kind, text, {one.code for one in ear.try_out(text)}) for kind, texts in given.items() for text in texts]
     lines = []
     for code in [kind.code for kind in shipped()]:
@@ -65,7 +65,9 @@ def asked(model: Encoder) -> list[dict[str, Any]]:
     lines = []
     for file in ASKED:
         given = yaml.safe_load(file.read_text(encoding="utf-8"))
-        cosines = model.encode([question for question, _ in given["asked"]]) @ model.encode(given["said"]).T
+        cosines = (
+            model.encode_briefly([question for question, _ in given["asked"]]) @ model.encode_briefly(given["said"]).T
+        )
         found = [(int(row.argmax()), place) for row, (_, place) in zip(cosines, given["asked"], strict=True)
                  if row.max() >= ANSWERS]  # fmt: skip
         right = sum(best == place for best, place in found)
@@ -88,7 +90,7 @@ def left_out(model: Encoder) -> None:
     """Each sentence of the shipped file heard by the others: what is left of it, over 1 minus its leverage (PRESS)."""
     kinds = shipped()
     texts = [text for kind in kinds for text in (*kind.examples, *kind.counter_examples)] + list(ordinary())
-    vectors = np.asarray(model.encode(texts), np.float64)
+    vectors = np.asarray(model.encode_briefly(texts), np.float64)
     truth = np.array([[text in kind.examples for kind in kinds] for text in texts])
     wanted = np.where(truth, 1.0, -1.0)
     for ridge in (0.03, 0.1, 0.2, 0.3, 0.5, 1.0):

@@ -50,7 +50,7 @@ class Memory:
             known = {text: self._rows[text] for text in texts if text in self._rows}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            known |= zip(missing, model.encode(missing), strict=True)
+            known |= zip(missing, model.encode_briefly(missing), strict=True)
         with self._lock:
             for text in known:
                 self._rows[text] = known[text]
@@ -110,7 +110,7 @@ class Listener:
         """Made anew when a supervisor has changed a kind."""
         state = (model.name, *hearing.state())
         if self._ear is None or self._ear[0] != state:
-            self._ear = state, Ear([one.kind for one in hearing.kept()], model.encode)
+            self._ear = state, Ear([one.kind for one in hearing.kept()], model.encode_briefly)
         return self._ear[1]
 
     def coder(self, model: Encoder) -> Coder | None:

@@ -291,7 +291,7 @@ def test_a_sentence_is_embedded_once() -> None:
     read: list[str] = []
 
     class Counting(WordsAlone):
-        def encode(self, texts: Any) -> Any:
+        def encode_briefly(self, texts: Any) -> Any:
             read.extend(texts)
             return by_words(texts)
 
