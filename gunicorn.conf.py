@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 # Before numpy is there. A product that waits for a second thread waits longest when the machine is busy.
@@ -16,7 +17,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sqlalchemy.exc import SQLAlchemyError
 
-import console.app  # noqa: F401 — read once here: a worker, forked from this process, only makes the app
 from console.assist.listening import be_ready
 from console.config import Settings
 from console.db import db, utc_now
@@ -45,6 +45,11 @@ preload_app = False
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Read the app's modules once: a worker, forked from this process, only makes the app."""
+    import_module("console.app")
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -61,16 +61,6 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One of them, with its sentences."""
-
-    id: int
-    cosine: float
-    worth: float
-    sentences: Sentences
-
-
-@dataclass(frozen=True)
 class Pool:
     """All passages that were found, and how their articles score."""
 
@@ -85,13 +75,10 @@ class Pool:
         at = np.flatnonzero(article_of[self.near.places] >= 0)
         worth = self.near.cosines[at] + self.words[at] * np.float32(ranking.OF_SHORT.keywords)
         articles = article_of[self.near.places[at]]
-        order = np.lexsort((-worth, articles))
-        starts = np.searchsorted(articles[order], np.arange(len(chosen)))
-        kept = np.arange(len(order)) - starts[articles[order]] < ranking.BEST_FEW
-        order = order[kept]
-        at = at[order]
-        starts = np.searchsorted(articles[order], np.arange(len(chosen)))
-        return Pieces(self.near.passage_ids[at], self.near.cosines[at], worth[order], starts)
+        best = ranking.best_few(worth, articles, len(chosen))
+        at = at[best]
+        starts = np.searchsorted(articles[best], np.arange(len(chosen)))
+        return Pieces(self.near.passage_ids[at], self.near.cosines[at], worth[best], starts)
 
 
 def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> list[Candidate]:
@@ -114,11 +101,8 @@ def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> l
         unfit = dismissals(at_hand.maybe_dismissed(article_ids), vector, asked.encoder.name)
         scores -= ranking.DISMISSED * np.array([unfit.get(id, 0.0) for id in article_ids])
     best = np.lexsort((np.array(chosen), -scores))[:limit].tolist()
-    starts = [*pieces.starts.tolist(), len(pieces.ids)]
-    return [
-        candidate(article_ids[place], float(scores[place]), pieces_of(pieces, read, *starts[place : place + 2]))
-        for place in best
-    ]
+    spans = [slice(*ends) for ends in pairwise((*pieces.starts.tolist(), len(pieces.ids)))]
+    return [candidate(article_ids[place], float(scores[place]), pieces, read, spans[place]) for place in best]
 
 
 def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
@@ -144,21 +128,18 @@ def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
     return Pool(near, words, by_article + ranking.STANDING * near.standing + ranking.VERIFIED * near.verified)
 
 
-def candidate(article_id: int, score: float, pieces: Sequence[Piece]) -> Candidate:
-    """An article with its best passages, the one with the best sentence first."""
-    sentence = ranking.OF_SHORT.sentence
-    ordered = sorted(pieces, key=lambda own: -own.worth - sentence * max(own.sentences.cosines, default=0.0))
-    ids = tuple(piece.id for piece in ordered)
-    known = {piece.id: piece.sentences for piece in ordered if piece.sentences.cosines}
-    return Candidate(article_id, ids, score, max(piece.cosine for piece in pieces), known)
-
-
-def pieces_of(pieces: Pieces, read: Read, start: int, end: int) -> list[Piece]:
-    """Some that stand together, one by one."""
-    ids, cosines, worth = (column[start:end].tolist() for column in (pieces.ids, pieces.cosines, pieces.worth))
-    spans = [slice(*ends) for ends in pairwise((read.ends[start - 1] if start else 0, *read.ends[start:end]))]
-    own = [Sentences(read.cosines[span], read.centred[span]) for span in spans]
-    return [Piece(*piece) for piece in zip(ids, cosines, worth, own, strict=True)]
+def candidate(article_id: int, score: float, pieces: Pieces, read: Read, own: slice) -> Candidate:
+    """An article with its best passages, the one with the best sentence first. `own`: which pieces are its."""
+    ids, worth = pieces.ids[own].tolist(), pieces.worth[own].tolist()
+    ends = pairwise((read.ends[own.start - 1] if own.start else 0, *read.ends[own]))
+    known = {
+        id: Sentences(read.cosines[start:end], read.centred[start:end])
+        for id, (start, end) in zip(ids, ends, strict=True)
+        if start < end
+    }
+    best = {id: ranking.OF_SHORT.sentence * max(sentences.cosines) for id, sentences in known.items()}
+    order = sorted(range(len(ids)), key=lambda place: -worth[place] - best.get(ids[place], 0.0))
+    return Candidate(article_id, tuple(ids[place] for place in order), score, float(pieces.cosines[own].max()), known)
 
 
 def unread(pieces: Pieces) -> Read:

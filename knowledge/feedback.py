@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Float,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -26,7 +27,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     update,
 )
 
@@ -55,13 +55,18 @@ NEWEST = 500  # dismissals that are looked at
 FEW = 2.0  # so many dismissing people make half the effect
 AGAIN = timedelta(minutes=30)  # an article opened twice within is opened once
 
-# Every search asks this; a list that is one value spares making the statement anew for each.
-DISMISSALS = """SELECT f.article_id, f.user_id, q.vector
-FROM article_feedback f JOIN asked_questions q ON q.id = f.question_id
-WHERE f.article_id {listed} AND f.kind = :kind AND q.model = :model AND q.vector IS NOT NULL
-ORDER BY f.at DESC, f.id DESC LIMIT :newest"""
-ON_SQLITE = text(DISMISSALS.format(listed="IN (SELECT value FROM json_each(:ids))"))
-ON_POSTGRESQL = text(DISMISSALS.format(listed="= ANY(CAST(:ids AS bigint[]))"))
+DISMISSALS = (
+    select(ArticleFeedback.article_id, ArticleFeedback.user_id, AskedQuestion.vector)
+    .join(AskedQuestion, AskedQuestion.id == ArticleFeedback.question_id)
+    .where(
+        ArticleFeedback.article_id.in_(bindparam("ids", expanding=True)),
+        ArticleFeedback.kind == FeedbackKind.DISMISSED,
+        AskedQuestion.model == bindparam("model"),
+        AskedQuestion.vector.is_not(None),
+    )
+    .order_by(ArticleFeedback.at.desc(), ArticleFeedback.id.desc())
+    .limit(NEWEST)
+)
 
 VERDICTS = (FeedbackKind.HELPFUL, FeedbackKind.NOT_HELPFUL)
 
@@ -278,12 +283,8 @@ def dismissals(article_ids: Sequence[int], vector: Vectors | None, model: str) -
     """
     if vector is None or not article_ids:
         return {}
-    listed = f"{list(article_ids)}"
-    statement, listed = (
-        (ON_SQLITE, listed) if db.engine.dialect.name == "sqlite" else (ON_POSTGRESQL, f"{{{listed[1:-1]}}}")
-    )
-    given = {"ids": listed, "kind": FeedbackKind.DISMISSED.value, "model": model, "newest": NEWEST}
-    rows = db.session.connection().execute(statement, given).all()
+    given = {"ids": article_ids, "model": model}
+    rows = db.session.connection().execute(DISMISSALS, given).all()
     people = defaultdict(set)
     for article_id, user_id, stored in rows:
         if stored and len(stored) == 4 * len(vector) and float(np.frombuffer(stored, np.float32) @ vector) >= SIMILAR:

@@ -55,13 +55,17 @@ def few_best(scores: Scores, places: NDArray[np.int64], articles: int) -> Scores
 
     `scores` and `places`, the article that each belongs to, have shape (passages,); every article has one at least.
     """
+    best = best_few(scores, places, articles)
+    total = np.bincount(places[best], weights=scores[best], minlength=articles)
+    return np.asarray(total / np.bincount(places[best], minlength=articles), dtype=np.float32)
+
+
+def best_few(scores: Scores, places: NDArray[np.int64], articles: int) -> NDArray[np.int64]:
+    """Where each article's BEST_FEW highest scores are, article by article and the best first."""
     order = np.lexsort((-scores, places))
     grouped = places[order]
     starts = np.searchsorted(grouped, np.arange(articles))
-    rank = np.arange(len(order)) - starts[grouped]
-    kept = rank < BEST_FEW
-    total = np.bincount(grouped[kept], weights=scores[order][kept], minlength=articles)
-    return np.asarray(total / np.bincount(grouped[kept], minlength=articles), dtype=np.float32)
+    return order[np.arange(len(order)) - starts[grouped] < BEST_FEW]
 
 
 def shares(scores: Scores) -> Scores:
