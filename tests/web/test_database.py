@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event as events
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError, StatementError
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from console.db import db, utc_now
 from console.events import Event, Topic
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_user
+from tests.listening import heard
 
 
 def test_times_come_back_as_utc(session: Session) -> None:
@@ -63,9 +63,9 @@ def test_a_database_that_is_taken_says_so(app: Flask, sign_in: Callable[..., Fla
         return
     session.execute(text("UPDATE customers SET city = 'York'"))  # holds the write lock
     with app.app_context():
-        events.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
         db.engine.dispose()
-    response = client.post(f"/customers/{customer.id}/complaints", data={"text": "Late"}, headers=HTMX)
+        with heard("connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50")):
+            response = client.post(f"/customers/{customer.id}/complaints", data={"text": "Late"}, headers=HTMX)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "try again" in response.text

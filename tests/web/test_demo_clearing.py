@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from console.auth.models import User
 from console.customers.models import Account, Complaint, Customer, Order, OrderLine, Product
@@ -22,6 +22,7 @@ from notes.models import Note
 from tests.factories import add, make_customer, make_interaction, make_order, make_user
 from tests.factories_demo import NOW, content, counts
 from tests.factories_gestures import caps, make_policy
+from tests.listening import statements
 
 
 def real_shop() -> dict[str, int]:
@@ -139,15 +140,14 @@ def test_every_table_is_spoken_for_when_the_shop_is_cleared() -> None:
 
 
 def test_clearing_takes_no_more_statements_for_more_customers(small: None) -> None:
-    def statements(customers: int) -> int:
+    def asked(customers: int) -> int:
         loading.load(NOW, customers=customers)
-        seen: list[str] = []
-        event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-        clearing.clear()
+        with statements() as seen:
+            clearing.clear()
         return len(seen)
 
-    few = statements(2)
-    assert statements(20) <= few + 10
+    few = asked(2)
+    assert asked(20) <= few + 10
 
 
 def test_the_guards_still_refuse_to_delete_real_history(small: None) -> None:

@@ -9,13 +9,13 @@ from math import isclose
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console.auth.models import Team, User
 from console.customers.facts import refresh
 from console.customers.models import Customer
-from console.db import db, utc_now
+from console.db import utc_now
 from console.empowerment.intervals import mean_difference, share_difference, wilson
 from console.empowerment.kinds import Occasion
 from console.empowerment.models import CustomerSegment
@@ -27,6 +27,7 @@ from console.gestures.models import GestureVersion
 from console.interactions.models import Interaction
 from tests.factories import add, make_customer, make_interaction, make_user, numbers
 from tests.factories_gestures import make_gesture, make_policy, terms_of
+from tests.listening import statements
 
 SignIn = Callable[..., FlaskClient]
 
@@ -128,9 +129,8 @@ def test_each_row_is_compared_with_the_hold_out_that_fits_it(
     session.commit()
     with app.test_request_context():
         refresh(utc_now())
-        seen: list[str] = []
-        event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-        found = effects(at - timedelta(days=1), at + timedelta(days=1), "GBP", utc_now())
+        with statements() as seen:
+            found = effects(at - timedelta(days=1), at + timedelta(days=1), "GBP", utc_now())
         assert len(seen) == 8 + 2  # one for each segment
     rows = {"all": found.total} | {row.name: row for table in found.tables.values() for row in table}
     back = {name: next(one for one in row.comparisons if one.key == "came_back") for name, row in rows.items()}

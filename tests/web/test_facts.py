@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, event, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -24,22 +23,11 @@ from console.customers.models import Account, Complaint, Customer, Delivery, Tie
 from console.db import db
 from tests.factories import make_customer, make_user
 from tests.factories_facts import TABLES, Till, put
+from tests.listening import statements
 
 NOW = datetime(2026, 5, 14, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 Change = Callable[[Session, Customer, Till], Any]
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def known(app: Flask, customer: Customer, now: datetime = NOW) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from console.db import db, utc_now
@@ -25,6 +25,7 @@ from knowledge.models import ArticleState, AskedIn, AskedQuestion, GapState, Kno
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction, make_user
 from tests.factories_knowledge import make_article
+from tests.listening import statements
 
 SignIn = Callable[..., FlaskClient]
 MODEL = "of the test"
@@ -135,9 +136,8 @@ def test_filing_takes_few_statements_however_many_gaps_there_are(in_app: None) -
             KnowledgeGap(question=f"w{number}", vector=vector, model=MODEL, first_asked_at=now, last_asked_at=now)
         )
     db.session.commit()
-    seen: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-    note_gap(question("Do you gift wrap?", unit(1, -5, 0)), now)
+    with statements() as seen:
+        note_gap(question("Do you gift wrap?", unit(1, -5, 0)), now)
     assert len(seen) <= 4, seen
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from console.db import db
@@ -19,6 +18,7 @@ from knowledge.models import Article, ArticleFeedback, ArticleState, AskedIn, As
 from knowledge.searching import search
 from tests.factories import add, make_user
 from tests.factories_knowledge import make_article
+from tests.listening import statements
 
 
 @pytest.fixture
@@ -38,20 +38,12 @@ def titles(question: str) -> list[str]:
     return [result.article.title for result in search(question, anyway=True).results]
 
 
-def statements(question: str) -> int:
+def asked(question: str) -> int:
     """How many statements a search takes once all it needs is held."""
     titles(question)
-    asked = []
-
-    def count(*given: Any) -> None:
-        asked.append(given[2])
-
-    event.listen(db.engine, "before_cursor_execute", count)
-    try:
+    with statements() as seen:
         titles(question)
-    finally:
-        event.remove(db.engine, "before_cursor_execute", count)
-    return len(asked)
+    return len(seen)
 
 
 def dismiss(session: Session, title: str) -> None:
@@ -66,14 +58,14 @@ def dismiss(session: Session, title: str) -> None:
 def test_dismissals_are_asked_for_only_of_articles_that_somebody_dismissed(
     with_model: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = statements("how long is a voucher good for")
+    usual = asked("how long is a voucher good for")
     make_article(session, "Elsewhere", "Nothing of the kind.", state=ArticleState.ARCHIVED)
     session.commit()
     assert now().dismissed == frozenset()
     dismiss(session, "Elsewhere")  # which no search finds
-    assert statements("how long is a voucher good for") == usual
+    assert asked("how long is a voucher good for") == usual
     dismiss(session, "Gift cards")
-    assert statements("how long is a voucher good for") == usual + 1
+    assert asked("how long is a voucher good for") == usual + 1
     ids = [article.id for article in session.query(Article).order_by(Article.id)]
     assert now().maybe_dismissed(ids) == [ids[0], ids[2]]
     monkeypatch.setattr(held, "MOST_DISMISSED", 1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from console.customers import tokens
@@ -17,6 +16,7 @@ from console.customers.searching import find
 from console.db import db
 from console.events import Topic, record_event
 from tests.factories import make_customer, make_order
+from tests.listening import statements
 
 pytestmark = pytest.mark.usefixtures("in_app")
 
@@ -141,37 +141,20 @@ def test_indexing_twice_changes_nothing(known: dict[str, Customer]) -> None:
     assert db.session.scalar(select(func.count()).select_from(CustomerToken)) == before
 
 
-@pytest.fixture
-def statements(in_app: None) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(db.engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize(
     "typed", ["smith jon", "jon", "j", "07700900123", "z.zi", "#W2611340", "john mary jane smith ivan x"]
 )
-def test_a_lookup_takes_at_most_eight_statements(known: dict[str, Customer], statements: list[str], typed: str) -> None:
-    find(typed)
-    assert len(statements) <= 8
+def test_a_lookup_takes_at_most_eight_statements(known: dict[str, Customer], typed: str) -> None:
+    with statements() as asked:
+        find(typed)
+    assert len(asked) <= 8
 
 
 @pytest.mark.parametrize("typed", ["smiht jon", "j s", "7946 0958", "z.zielinska", "#W2611340"])
 def test_no_step_reads_a_whole_table(known: dict[str, Customer], typed: str) -> None:
     """Every statement of a lookup is planned with indexes alone, on both engines."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    find(typed)
-    event.remove(db.engine, "before_cursor_execute", note)
+    with statements() as asked:
+        find(typed)
     sqlite = db.engine.dialect.name == "sqlite"
     if not sqlite:  # with seven rows a scan would be cheaper, so it is forbidden wherever an index could serve
         db.session.execute(text("SET LOCAL enable_seqscan = off"))
