@@ -84,12 +84,15 @@ class Background:
         lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
         return np.asarray(rest / np.maximum(lengths, 1e-9), dtype=np.float32)
 
-    def centred_cosines(self, rows: Vectors, vector: Vectors) -> Vectors:
-        """The cosines of rows of shape (n, dimensions) to a vector, all centred: the same without a centred copy."""
+    def centred_cosines(self, rows: Vectors, vector: Vectors, cosines: Vectors) -> Vectors:
+        """The cosines of rows of shape (n, dimensions) to a vector, all centred: the same without a centred copy.
+
+        `cosines`: the products of rows and vector as they are.
+        """
         usual = self.usual if len(self.usual) else np.zeros_like(vector)
-        rest = vector - usual
-        squares = (np.vecdot(rows, rows) - 2 * (rows @ usual) + usual @ usual) * (rest @ rest)
-        return np.asarray((rows @ rest - usual @ rest) / np.sqrt(np.maximum(squares, 1e-18)), np.float32)
+        rest, usually = vector - usual, rows @ usual
+        squares = (np.vecdot(rows, rows) - 2 * usually + usual @ usual) * (rest @ rest)
+        return np.asarray((cosines - usually - usual @ rest) / np.sqrt(np.maximum(squares, 1e-18)), np.float32)
 
 
 @dataclass
@@ -217,8 +220,8 @@ def self_asked(bare: Background, texts: Sequence[str], owners: np.ndarray, vecto
             continue
         cosines = centred[own] @ centred[place]
         nearest = np.argsort(-cosines)[:RIVALS]
-        best = max(alike(wording(place), wording(int(own[rank])), float(cosines[rank])) for rank in nearest)
-        found[int(owners[place])].append(best)
+        best = alike(wording(place), [wording(int(other)) for other in own[nearest]], cosines[nearest]).max()
+        found[int(owners[place])].append(float(best))
     if not found:
         return LEAST_SURE
     values = np.array([value for of_one in found.values() for value in of_one])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge import ranking
 from knowledge.embedding import unpacked
@@ -101,8 +101,7 @@ def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> l
         unfit = dismissals(at_hand.maybe_dismissed(article_ids), vector, asked.encoder.name)
         scores -= ranking.DISMISSED * np.array([unfit.get(id, 0.0) for id in article_ids])
     best = np.lexsort((np.array(chosen), -scores))[:limit].tolist()
-    spans = [slice(*ends) for ends in pairwise((*pieces.starts.tolist(), len(pieces.ids)))]
-    return [candidate(article_ids[place], float(scores[place]), pieces, read, spans[place]) for place in best]
+    return picked(best, article_ids, scores, pieces, read)
 
 
 def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
@@ -128,18 +127,28 @@ def found(asked: Asked, filters: Filters, looking: LookUp) -> Pool:
     return Pool(near, words, by_article + ranking.STANDING * near.standing + ranking.VERIFIED * near.verified)
 
 
-def candidate(article_id: int, score: float, pieces: Pieces, read: Read, own: slice) -> Candidate:
-    """An article with its best passages, the one with the best sentence first. `own`: which pieces are its."""
-    ids, worth = pieces.ids[own].tolist(), pieces.worth[own].tolist()
-    ends = pairwise((read.ends[own.start - 1] if own.start else 0, *read.ends[own]))
-    known = {
-        id: Sentences(read.cosines[start:end], read.centred[start:end])
-        for id, (start, end) in zip(ids, ends, strict=True)
-        if start < end
-    }
-    best = {id: ranking.OF_SHORT.sentence * max(sentences.cosines) for id, sentences in known.items()}
-    order = sorted(range(len(ids)), key=lambda place: -worth[place] - best.get(ids[place], 0.0))
-    return Candidate(article_id, tuple(ids[place] for place in order), score, float(pieces.cosines[own].max()), known)
+def picked(
+    best: Sequence[int], article_ids: Sequence[int], scores: NDArray[np.float64], pieces: Pieces, read: Read
+) -> list[Candidate]:
+    """Some of the articles, in the order of `best`, each with its best passages: the one with the best sentence first.
+
+    `article_ids` and `scores` are those of all that `pieces` are of.
+    """
+    sentence = np.where(np.isfinite(read.best), read.best, 0).astype(np.float64)
+    worth = (pieces.worth + ranking.OF_SHORT.sentence * sentence).tolist()
+    cosines = np.maximum.reduceat(pieces.cosines, pieces.starts).tolist()
+    ids, starts, ends = pieces.ids.tolist(), [*pieces.starts.tolist(), len(pieces.ids)], [0, *read.ends]
+    found = []
+    for place in best:
+        own = sorted(range(starts[place], starts[place + 1]), key=lambda piece: -worth[piece])
+        known = {
+            ids[piece]: Sentences(read.cosines[start:end], read.centred[start:end])
+            for piece in own
+            if (start := ends[piece]) < (end := ends[piece + 1])
+        }
+        score = float(scores[place])
+        found.append(Candidate(article_ids[place], tuple(ids[piece] for piece in own), score, cosines[place], known))
+    return found
 
 
 def unread(pieces: Pieces) -> Read:
@@ -160,7 +169,8 @@ def sentences_of(pieces: Pieces, asked: Asked, vector: Vectors, held: Held) -> R
     ends, known = np.cumsum(counts), np.flatnonzero(counts)
     best = np.full(len(ends), -np.inf, np.float32)
     best[known] = np.maximum.reduceat(cosines, (ends - counts)[known])
-    return Read(cosines.tolist(), asked.background.centred_cosines(rows, vector).tolist(), ends.tolist(), best)
+    centred = asked.background.centred_cosines(rows, vector, cosines)
+    return Read(cosines.tolist(), centred.tolist(), ends.tolist(), best)
 
 
 def scores_of(passage_ids: Numbers, ids: Numbers, scores: Vectors) -> Vectors:

@@ -41,5 +41,5 @@ def measured(
     for words, cosines in zip(EVERYDAY, centred @ sentences.T, strict=True):
         own = Wording(words, rarity)
         nearest = np.argsort(-cosines)[:COMPARED]
-        best.append(max(alike(own, Wording(texts[at], rarity), float(cosines[at])) for at in nearest))
+        best.append(alike(own, [Wording(texts[at], rarity) for at in nearest], cosines[nearest]).max())
     return Chance(float(np.quantile(best, 0.85)), float(np.quantile(near, 0.95)))

@@ -84,7 +84,9 @@ def likenesses(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, 
             if len(spans) == len(own.centred):  # else they are of another text
                 near += [(cosine, place, text, span) for cosine, span in zip(own.centred, spans, strict=True)]
     near.sort(key=itemgetter(0), reverse=True)
-    rarity = asked.background.rarity
-    for cosine, place, text, (begin, end) in near[:COMPARED]:
-        result[place] = max(result[place], alike(asked.wording, wording(text[begin:end], rarity), cosine))
+    del near[COMPARED:]
+    wordings = [wording(text[begin:end], asked.background.rarity) for _, _, text, (begin, end) in near]
+    likely = alike(asked.wording, wordings, [cosine for cosine, *_ in near])
+    for (_, place, *_), value in zip(near, likely.tolist(), strict=True):
+        result[place] = max(result[place], value)
     return [max(value, 0.0) for value in result]

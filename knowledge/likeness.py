@@ -7,11 +7,12 @@ words forgive typing errors. Plain texts and numbers in, numbers out.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from itertools import chain
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stem
 from knowledge.ranking import likeness
@@ -20,6 +21,10 @@ COMMON_WORD = 0.15  # how much a word that says nothing weighs beside one that d
 SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
 COMPARED = 12  # sentences nearest in meaning, whose words are compared
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
+
+Parts = NDArray[np.int64]
+Scores = NDArray[np.float64]
+NO_PARTS, NO_COUNTS = np.zeros(0, np.int64), np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,47 +54,34 @@ class Rarity:
 
 
 class Wording:
-    """A text's words and parts of words, made once and compared often; about a kilobyte for a sentence."""
+    """A text's words and parts of words, made once and compared often; about three kilobytes for a sentence."""
 
     def __init__(self, text: str, rarity: Rarity) -> None:
-        self.tokens = [token.casefold() for token in TOKEN.findall(text)]
-        self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, self.tokens))}
+        tokens = [token.casefold() for token in TOKEN.findall(text)]
+        self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, tokens))}
         self.length = math.sqrt(sum(weight * weight for weight in self.weights.values())) or 1.0
-        counts = Counter(Counter(chain.from_iterable(map(parts_of, self.tokens))).values())
-        self.parts_length = math.sqrt(sum(many * damped(count) ** 2 for count, many in counts.items())) or 1.0
-        self._own: dict[str, Sequence[str]] = {}  # of words met, which of their parts are parts of this text
-
-    @cached_property
-    def parts(self) -> Mapping[str, float]:
-        """What each of them counts."""
-        return {part: damped(count) for part, count in Counter(chain.from_iterable(map(parts_of, self.tokens))).items()}
+        parts = np.concatenate([NO_PARTS, *map(parts_of, tokens)])
+        self.parts, counts = np.unique(parts, return_counts=True)  # in order
+        self.counts = 1 + np.log(counts)  # a part that is there twice counts less than double
+        self.parts_length = float(np.linalg.norm(self.counts)) or 1.0
 
     def shared_words(self, other: Wording) -> float:
         """The cosine of the two texts' weighed words, 0 to 1."""
         both = self.weights.keys() & other.weights.keys()
         return sum(self.weights[word] ** 2 for word in both) / (self.length * other.length)
 
-    def shared_parts(self, other: Wording) -> float:
-        """The cosine of the two texts' parts of words, 0 to 1. A part that is there twice counts less than double.
-
-        Ask it of the one that is compared with many: only its parts are kept.
-        """
-        counts: dict[str, int] = {}
-        for token in other.tokens:
-            for part in self._own_parts(token):
-                counts[part] = counts.get(part, 0) + 1
-        product = sum(self.parts[part] * (1.0 if count == 1 else damped(count)) for part, count in counts.items())
-        return product / (self.parts_length * other.parts_length)
-
-    def _own_parts(self, token: str) -> Sequence[str]:
-        own = self._own.get(token)
-        if own is None:
-            parts = parts_of(token)
-            shortest = parts[: len(token) + 3 - SHORTEST]
-            # Without one of the shortest in common there is no longer one.
-            shared = any(part in self.parts for part in shortest)
-            own = self._own[token] = [part for part in parts if part in self.parts] if shared else ()
-        return own
+    def shared_parts(self, others: Sequence[Wording]) -> Scores:
+        """The cosines of this text's parts of words and each other's, 0 to 1, of shape (others,)."""
+        if not len(self.parts):
+            return np.zeros(len(others))
+        parts = np.concatenate([NO_PARTS, *(other.parts for other in others)])
+        place = np.minimum(np.searchsorted(self.parts, parts), len(self.parts) - 1)
+        shared = np.flatnonzero(self.parts[place] == parts)
+        counts = np.concatenate([NO_COUNTS, *(other.counts for other in others)])
+        products = self.counts[place[shared]] * counts[shared]
+        owners = np.repeat(np.arange(len(others)), [len(other.parts) for other in others])[shared]
+        lengths = np.array([other.parts_length for other in others])
+        return np.bincount(owners, products, len(others)) / (self.parts_length * lengths)
 
 
 @lru_cache(maxsize=10_000)
@@ -98,22 +90,20 @@ def wording(text: str, rarity: Rarity) -> Wording:
     return Wording(text, rarity)
 
 
-def alike(one: Wording, other: Wording, cosine: float) -> float:
-    """How alike two sentences are, about 0 to 1.6. `one` is what many are compared with."""
-    return likeness(cosine, one.shared_words(other), one.shared_parts(other))
-
-
-def damped(count: int) -> float:
-    return 1.0 if count == 1 else 1 + math.log(count)
+def alike(one: Wording, others: Sequence[Wording], cosines: Sequence[float]) -> Scores:
+    """How alike a sentence and each of some others are, about 0 to 1.6, of shape (others,)."""
+    words = np.array([one.shared_words(other) for other in others])
+    return likeness(np.array(cosines), words, one.shared_parts(others))
 
 
 @lru_cache(maxsize=20_000)
-def parts_of(token: str) -> Sequence[str]:
-    """Runs of letters in a word, its edges included."""
+def parts_of(token: str) -> Parts:
+    """Runs of letters in a word, its edges included, as numbers that are this process's own."""
     edged = f" {token} "
-    return tuple(
+    runs = (
         edged[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(len(edged) - size + 1)
     )
+    return np.fromiter(map(hash, runs), np.int64)
 
 
 def told_by(stems: Iterable[str], rarity: Rarity) -> dict[str, float]:

@@ -96,7 +96,7 @@ class LookUp:
         self._ground.set_result(ground)
         found = self._find(ground) if self._asked.by_words else (NONE, np.zeros(0, np.float32))
         if self._asked.by_meaning:
-            _ = self._asked.wording.parts  # while the other thread still reads
+            _ = self._asked.wording  # while the other thread still reads
         return found
 
     def _find(self, ground: Ground) -> tuple[Numbers, Vectors]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
+Cosines = NDArray[np.float64]
 
 BEST_FEW = 3  # passages that stand for the whole article
 # Small, so that what people did with an article settles near-ties and never hides an answer.
@@ -84,8 +85,8 @@ def best(scores: Scores, count: int) -> list[int]:
     return ranked
 
 
-def likeness(cosine: float, shared_words: float, shared_parts: float) -> float:
-    """How alike a question and a sentence are, about 0 to 1.6: meaning, words, and parts of words."""
+def likeness(cosine: Cosines, shared_words: Cosines, shared_parts: Cosines) -> Cosines:
+    """How alike questions and sentences are, about 0 to 1.6: meaning, words, and parts of words."""
     return cosine + 0.25 * shared_words + 0.4 * shared_parts
 
 

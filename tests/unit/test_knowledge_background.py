@@ -76,6 +76,7 @@ def test_cosines_of_what_is_centred_need_no_centred_copy(usual: list[float]) -> 
     rows, vector = rng.standard_normal((9, 3)).astype(np.float32), rng.standard_normal(3).astype(np.float32)
     known = background(ENGLISH, usual)
     expected = known.centred(rows) @ known.centred(vector[np.newaxis])[0]
-    assert known.centred_cosines(rows, vector).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    assert known.centred_cosines(rows, vector, rows @ vector).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
     if usual:
-        assert np.isfinite(known.centred_cosines(np.array([usual], np.float32), np.array(usual, np.float32))).all()
+        same = np.array(usual, np.float32)
+        assert np.isfinite(known.centred_cosines(same[np.newaxis], same, np.array([same @ same]))).all()

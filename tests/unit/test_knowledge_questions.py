@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 
 import pytest
@@ -68,9 +70,12 @@ def wording(text: str) -> Wording:
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_what_is_shared_lies_between_nothing_and_all_and_is_mutual(one: str, other: str) -> None:
     first, second = wording(one), wording(other)
-    for shared in (Wording.shared_words, Wording.shared_parts):
-        assert -1e-9 <= shared(first, second) <= 1 + 1e-9
-        assert shared(first, second) == pytest.approx(shared(second, first))
+    assert -1e-9 <= first.shared_words(second) <= 1 + 1e-9
+    assert first.shared_words(second) == pytest.approx(second.shared_words(first))
+    of_each, back = first.shared_parts([wording(""), second, first]), second.shared_parts([first])
+    assert of_each[0] == 0 and -1e-9 <= of_each[1] <= 1 + 1e-9
+    assert of_each[1] == pytest.approx(back[0])
+    assert of_each[2] == pytest.approx(1.0 if re.search(r"[^\W_]", one) else 0.0)
 
 
 def test_a_rare_word_in_common_says_more_than_a_frequent_one() -> None:
@@ -81,7 +86,16 @@ def test_a_rare_word_in_common_says_more_than_a_frequent_one() -> None:
 def test_parts_of_words_forgive_a_typing_error() -> None:
     asked = wording("cancle")
     assert asked.shared_words(wording("cancel")) == 0
-    assert asked.shared_parts(wording("cancel")) > 0.3 > asked.shared_parts(wording("deliver"))
+    cancel, deliver = asked.shared_parts([wording("cancel"), wording("deliver")])
+    assert cancel > 0.3 > deliver
+
+
+def test_a_part_that_is_there_twice_counts_less_than_double() -> None:
+    once, twice = wording("lamp"), wording("lamp lamp")
+    (alone,) = wording("lamp shade").shared_parts([once])
+    (double,) = wording("lamp shade").shared_parts([twice])
+    assert alone == pytest.approx(double)  # a whole text said twice says the same
+    assert twice.parts_length == pytest.approx(once.parts_length * (1 + math.log(2)))
 
 
 def test_covered_is_a_matter_of_what_tells_something() -> None:
