@@ -36,6 +36,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "expires_on": ("expires_on", "expires", "expiry", "expiry_date", "valid_until"),
 }
 ENCODING = "read as"  # in `meta`: which encoding was guessed
+DAYS = ("updated_at", "verified_at", "verify_by", "expires_on")
+LONGEST_HEADLINE = 80  # letters of a first sentence that must serve as a title
 FIRST_HEADING = re.compile(r"\A\s*#{1,2}[ \t]+(.+?)[ \t]*#*[ \t]*(?:\n|\Z)")
 LANGUAGE_SUFFIX = re.compile(r"[._]([a-z]{2})(?:[-_][A-Za-z]{2,4})?$")
 
@@ -108,9 +110,12 @@ def draft_from(row: Mapping[str, Any], where: str, external_id: str, fallback_ti
         return Rejected(where, f"it is larger than {LARGEST // 1_000_000} MB", external_id)
     if len(external_id) > 300:
         return Rejected(where, "its id is longer than 300 characters")
+    fallback = re.sub(r"[-_]+", " ", LANGUAGE_SUFFIX.sub("", fallback_title))
+    if not re.search(r"[^\W\d_]", fallback):  # a number is no title
+        fallback = headline(body) or fallback
     return Draft(
         external_id=external_id,
-        title=shortened(title or re.sub(r"[-_]+", " ", LANGUAGE_SUFFIX.sub("", fallback_title)), 300),
+        title=shortened(title or fallback, 300),
         body=body.strip(),
         language=language_of(row, external_id),
         audience=Audience.CUSTOMER if as_text(first_of(row, "audience")).lower() == "customer" else Audience.AGENT,
@@ -125,6 +130,21 @@ def draft_from(row: Mapping[str, Any], where: str, external_id: str, fallback_ti
         where=where,
         meta=row,
     )
+
+
+def not_understood(row: Mapping[str, Any]) -> list[str]:
+    """What a source says that means nothing here, as it says it: verify_by “soon”."""
+    said = {name: first_of(row, name) for name in (*DAYS, "audience", "state")}
+    unknown = [name for name in DAYS if said[name] is not None and moment_of(said[name]) is None]
+    for name, known in (("audience", Audience), ("state", ArticleState)):
+        if said[name] is not None and as_text(said[name]).lower() not in set(known):
+            unknown.append(name)
+    return [f"{name} “{shortened(as_text(said[name]), 40)}”" for name in unknown]
+
+
+def headline(body: str) -> str:
+    """The words that an article without any title begins with."""
+    return shortened(" ".join(re.findall(r"[^\s#*_>|`]+", body[:400])), LONGEST_HEADLINE)
 
 
 def first_of(row: Mapping[str, Any], name: str) -> Any:

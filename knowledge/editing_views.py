@@ -137,7 +137,8 @@ def edit(slug: str) -> ResponseReturnValue:
     proposal = proposal_for(article, id_argument("suggestion"))
     if proposal is not None:
         content = Content(**{**vars(content), "body": proposal.body})
-    form = ArticleForm.showing(content, revision=article.revision)
+    # Theirs says what the article said then: what changed since is shown before it is overwritten.
+    form = ArticleForm.showing(content, revision=proposal.base_revision if proposal else article.revision)
     return show_editor(form, article, drafts=[draft] if draft else (), proposal=proposal)
 
 
@@ -158,11 +159,12 @@ def save(slug: str) -> ResponseReturnValue:
             change(article, form.content(), based_on=based_on, actor_id=current_user.id, now=now, comment=comment)
     except Stale as problem:
         db.session.rollback()
-        return show_clash(form, slug, str(problem), proposal)
+        return show_clash(form, slug, str(problem))
     except DomainError as problem:
         db.session.rollback()
         form.form_errors.append(str(problem))
-        return show_editor(form, article_or_404(slug), 422, proposal=proposal)
+        article = article_or_404(slug)
+        return show_editor(form, article, 422, proposal=proposal_for(article, id_in(request.form, "suggestion")))
     unsaved.forget_saved(current_user.id, article.id, "")
     db.session.commit()
     return saved(article)
@@ -256,12 +258,13 @@ def show_editor(form: ArticleForm, article: Article | None, status: int = 200, /
     return Response(page, status)
 
 
-def show_clash(form: ArticleForm, slug: str, problem: str, proposal: ArticleSuggestion | None) -> Response:
+def show_clash(form: ArticleForm, slug: str, problem: str) -> Response:
     """Theirs beside mine; saving again puts mine on top of theirs."""
     theirs = article_or_404(slug)
     form.revision.data, form.revision.raw_data = theirs.revision, None
     rows = compare(theirs.body, form.content().body)
     draft = unsaved.of_article(current_user.id, theirs.id)
+    proposal = proposal_for(theirs, id_in(request.form, "suggestion"))
     return show_editor(form, theirs, 409, theirs=theirs, problem=problem, rows=rows, proposal=proposal, mine=draft)
 
 

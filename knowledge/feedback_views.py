@@ -100,7 +100,7 @@ def pin(slug: str) -> ResponseReturnValue:
         return redirect(url_for("knowledge.article", slug=row.slug), code=303)
     look = "menu" if request.form.get("look") == "menu" else ""
     button = render_template("knowledge/_pin.html", article=row, is_pinned=wanted, look=look, focused=look != "menu")
-    return with_toast(button, said, "It stands above the search box." if wanted else row.title)
+    return with_toast(button, said, "It stands at hand on the search page." if wanted else row.title)
 
 
 @bp.route("/articles/<slug>/flags", methods=["GET", "POST"])

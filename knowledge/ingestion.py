@@ -23,7 +23,7 @@ from console.errors import DomainError
 from knowledge.addresses import RESERVED, free_address, free_slug
 from knowledge.chunking import cut
 from knowledge.crosslinks import Crosslinks
-from knowledge.drafts import ENCODING, Draft, Included, Item, Rejected
+from knowledge.drafts import ENCODING, Draft, Included, Item, Rejected, not_understood
 from knowledge.feedback import restand
 from knowledge.models import Article, ArticleRevision, ArticleSlug, ArticleState, Origin, Passage
 from knowledge.reading import read
@@ -328,8 +328,10 @@ def relink(article_id: int, before: str, after: str) -> None:
 
 
 def remark_on(draft: Draft) -> str:
-    encoding = draft.meta.get(ENCODING)
-    return f"read as {encoding}: look whether its accents are right" if encoding else ""
+    encoding, unknown = draft.meta.get(ENCODING), not_understood(draft.meta)
+    remarks = [f"read as {encoding}: look whether its accents are right"] if encoding else []
+    remarks += [f"not understood: {', '.join(unknown)}"] if unknown else []
+    return "; ".join(remarks)
 
 
 def write_passages(article_id: int, text: Draft | Article) -> int:

@@ -192,8 +192,8 @@ def words_asked() -> str:
 
 
 def is_unfinished(question: str) -> bool:
-    """While somebody types, the last word may only have begun."""
-    return wants_partial() and question[-1:].isalnum()
+    """While somebody types, the last word may only have begun; Enter says that it is whole (asking.js)."""
+    return wants_partial() and question[-1:].isalnum() and "whole" not in request.args
 
 
 def chosen_filters(place: Place) -> Filters:

@@ -130,6 +130,20 @@ def test_a_policy_is_written_by_keyboard_tried_and_published_by_somebody_else(op
     expect(other.get_by_role("main")).to_contain_text("In force")
 
 
+def test_a_misspelt_last_word_is_mended_once_it_is_entered(open_as: Open) -> None:
+    page = open_as("agent", "/knowledge")
+    box = page.get_by_role("combobox", name="Ask the knowledge base")
+    with page.expect_response(lambda answer: "q=guarentee" in answer.url and "/titles" not in answer.url) as typed:
+        box.press_sequentially("guarentee", delay=15)
+    assert "whole" not in typed.value.url
+    with page.expect_response(lambda answer: "whole=1" in answer.url):
+        page.keyboard.press("Enter")
+    expect(page.locator("#results")).to_contain_text("uarantee", timeout=20_000)
+    with page.expect_response(lambda answer: "q=guarantee" in answer.url and "/titles" not in answer.url) as more:
+        box.fill("guarantee")
+    assert "whole" not in more.value.url
+
+
 def test_everything_is_reached_by_keyboard(open_as: Open) -> None:
     page = open_as("agent", "/customers/1")
     page.keyboard.press("?")

@@ -23,7 +23,7 @@ from knowledge import documents, unfolding
 from knowledge.archives import clean_name
 from knowledge.crosslinks import path_of
 from knowledge.decoding import decoded
-from knowledge.drafts import Draft, Included, Item, Rejected
+from knowledge.drafts import Draft, Included, Item, Rejected, not_understood
 from knowledge.reading import count, read
 
 
@@ -255,6 +255,18 @@ def test_what_is_no_text_is_refused_and_a_guess_is_said(tmp_path: Path) -> None:
     assert isinstance(wide, Draft)
     assert (guessed.body, guessed.meta["read as"]) == ("café fermé", "cp1250")
     assert (wide.title, wide.body) == ("Größe", "Wörter")
+
+
+def test_values_that_mean_nothing_here_are_named() -> None:
+    row = {"title": "Refunds", "verify_by": "soon", "audience": "public", "status": "live", "date": "2026-02-30"}
+    assert not_understood(row) == ["updated_at “2026-02-30”", "verify_by “soon”", "audience “public”", "state “live”"]
+    assert not_understood({"verify_by": "2027-01-31", "audience": "Customer", "state": "draft", "expires": ""}) == []
+
+
+def test_a_number_is_no_title(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text('id,body\n17,"**Lamps** can be _mended_ here."\nlamp-care,Dust it.')
+    titles = {id: item.title for id, item in read_all(tmp_path).items() if isinstance(item, Draft)}
+    assert titles == {"17": "Lamps can be mended here.", "lamp-care": "lamp care"}
 
 
 def test_what_a_markdown_file_includes_is_read_from_its_own_folder_alone(tmp_path: Path) -> None:

@@ -305,6 +305,23 @@ def test_a_suggestion_is_taken_over_with_changes(
     assert session.scalars(select(ArticleRevision.origin)).one() is Origin.SUGGESTED
 
 
+def test_changing_a_suggestion_shows_what_was_edited_since(
+    session: Session, sign_in: SignIn, article: Article, suggestion: ArticleSuggestion
+) -> None:
+    article.body, article.revision = "Valid for nine years.", 2
+    session.commit()
+    owner = sign_in("supervisor")
+    page = owner.get(f"/knowledge/articles/gift-cards/editor?suggestion={suggestion.id}").text
+    revision = re.search(r'name="revision"[^>]*value="(\d+)"', page)
+    assert revision is not None
+    sent = SENT | {"title": "Gift cards", "body": "Two years.", "state": "published", "revision": revision[1]}
+    response = owner.post("/knowledge/articles/gift-cards/revisions", data=sent | {"suggestion": str(suggestion.id)})
+    assert response.status_code == 409 and "nine" in response.text and "Save mine on top" in response.text
+    assert 'hx-trigger="load, input' in response.text  # kept at once, should they leave
+    session.expire_all()
+    assert (article.body, suggestion.state) == ("Valid for nine years.", SuggestionState.OPEN)
+
+
 def test_lists_of_suggestions_cost_the_same_however_long(
     session: Session, sign_in: SignIn, suggestion: ArticleSuggestion
 ) -> None:

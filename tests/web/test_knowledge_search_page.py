@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
@@ -42,6 +44,29 @@ def questions(session: Session) -> list[str]:
 def type_in(client: FlaskClient, *texts: str, **given: object) -> None:
     for text in texts:
         assert client.get("/knowledge", query_string={"q": text, **given}, headers=HTMX).status_code == 200
+
+
+def test_a_word_that_was_entered_is_mended_and_one_being_typed_is_not(
+    articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    client = sign_in("agent")
+    for address in ("/knowledge", "/knowledge/panel"):
+        typed = client.get(address, query_string={"q": "cushoins"}, headers=HTMX).text
+        entered = client.get(address, query_string={"q": "cushoins", "whole": 1}, headers=HTMX).text
+        assert ("A sofa sags" in typed, "A sofa sags" in entered) == (False, True)
+
+
+def test_a_talks_answers_lead_to_the_search_with_filters(
+    session: Session, articles: dict[str, Article], sign_in: SignIn
+) -> None:
+    customer = make_customer(session)
+    session.commit()
+    client = sign_in("agent")
+    pane = client.get(f"/knowledge/panel?q=gift+cards&customer_id={customer.id}", headers=HTMX).text
+    link = re.search(r'href="([^"]+)">More, with filters', pane)
+    assert link is not None
+    page = client.get(html.unescape(link[1])).text
+    assert "Only what this customer owns" in page and 'value="gift cards"' in page
 
 
 def test_one_row_for_each_question_not_for_each_key(
