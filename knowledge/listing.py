@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, cast, func, literal, or_, select, tuple_
+from sqlalchemy import Select, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import contains_eager, defer, joinedload
 
 from console.auth.models import User
 from console.db import db
+from knowledge.flagging import cared_for_by
 from knowledge.models import (
     Article,
     ArticleFlag,
+    ArticleRevision,
     ArticleState,
     ArticleSuggestion,
     FlagState,
@@ -88,13 +90,14 @@ class ToCheck:
     articles: Sequence[Article]  # overdue, or due within two weeks, the longest overdue first; without bodies
     flags: Sequence[ArticleFlag]  # open, each with its article
     suggestions: Sequence[ArticleSuggestion]  # open, each with its article
+    handed_in: Sequence[Article]  # drafts that a colleague wrote and nobody has touched since; without bodies
 
     def __bool__(self) -> bool:
-        return bool(self.articles or self.flags or self.suggestions)
+        return bool(self.articles or self.flags or self.suggestions or self.handed_in)
 
 
-def to_check(user_id: int, today: date) -> ToCheck:
-    """Three statements, each at most eight rows."""
+def to_check(user_id: int, today: date, *, is_editor: bool) -> ToCheck:
+    """At most four statements of eight rows. What belongs to nobody waits for every editor."""
     due = (
         select(Article)
         .where(
@@ -106,7 +109,7 @@ def to_check(user_id: int, today: date) -> ToCheck:
         .order_by(func.coalesce(Article.verify_by, Article.expires_on), Article.id)
         .limit(SHOWN)
     )
-    mine = Article.owner_id == user_id
+    mine = cared_for_by(user_id) if is_editor else Article.owner_id == user_id
     flags = (
         select(ArticleFlag)
         .join(ArticleFlag.article)
@@ -123,4 +126,18 @@ def to_check(user_id: int, today: date) -> ToCheck:
         .order_by(ArticleSuggestion.id)
         .limit(SHOWN)
     )
-    return ToCheck(db.session.scalars(due).all(), db.session.scalars(flags).all(), db.session.scalars(proposals).all())
+    drafts = (
+        select(Article)
+        .join(ArticleRevision, and_(ArticleRevision.article_id == Article.id, ArticleRevision.number == 1))
+        .where(mine, Article.state == ArticleState.DRAFT, Article.source == "", Article.revision == 1)
+        .where(ArticleRevision.editor_id != user_id)
+        .options(defer(Article.body))
+        .order_by(Article.id)
+        .limit(SHOWN)
+    )
+    return ToCheck(
+        db.session.scalars(due).all(),
+        db.session.scalars(flags).all(),
+        db.session.scalars(proposals).all(),
+        db.session.scalars(drafts).all() if is_editor else [],
+    )

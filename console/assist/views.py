@@ -62,7 +62,7 @@ def home() -> ResponseReturnValue:
         follow_ups=due_for(current_user, SHOWN) if allowed(current_user, Permission.HANDLE_INTERACTION) else [],
         desk=desk(current_user.id, now) if allowed(current_user, Permission.HANDLE_INTERACTION) else None,
         team=figures(current_user, now) if allowed(current_user, Permission.SEE_TEAM) else None,
-        to_check=to_check(current_user.id, today()),
+        to_check=to_check(current_user.id, today(), is_editor=allowed(current_user, Permission.EDIT_KNOWLEDGE)),
         today=today(),
         gaps=assigned_to(current_user.id) if allowed(current_user, Permission.EDIT_KNOWLEDGE) else [],
         installation=installation() if allowed(current_user, Permission.MANAGE_USERS) else None,
