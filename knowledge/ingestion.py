@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -203,7 +203,7 @@ class Intake:
             self.report.rejected.append(Rejected(draft.external_id, TAKEN, draft.external_id))
             return
         self.report.inserted += 1
-        self.say("inserted", draft.external_id, remark_on(draft))
+        self.say("inserted", draft.external_id, remark_on(draft, self.now.date()))
         if placed is None:
             return
         self.write_down(placed.id, 1, draft, facts(self.values(draft)))
@@ -225,7 +225,8 @@ class Intake:
 
     def update(self, draft: Draft, known: Known) -> None:
         self.report.updated += 1
-        self.say("updated", draft.external_id, "over what was edited here" if known.is_edited else remark_on(draft))
+        over = "over what was edited here" if known.is_edited else remark_on(draft, self.now.date())
+        self.say("updated", draft.external_id, over)
         if self.terms.dry_run:
             return
         number, stays = known.revision + 1, {} if self.terms.overwrite else known.set_here
@@ -327,10 +328,11 @@ def relink(article_id: int, before: str, after: str) -> None:
     db.session.execute(update(Article).where(Article.id == article_id).values(body=after))
 
 
-def remark_on(draft: Draft) -> str:
+def remark_on(draft: Draft, today: date) -> str:
     encoding, unknown = draft.meta.get(ENCODING), not_understood(draft.meta)
     remarks = [f"read as {encoding}: look whether its accents are right"] if encoding else []
     remarks += [f"not understood: {', '.join(unknown)}"] if unknown else []
+    remarks += ["expired already, so nobody finds it"] if draft.expires_on and draft.expires_on <= today else []
     return "; ".join(remarks)
 
 

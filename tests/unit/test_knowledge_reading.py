@@ -23,7 +23,8 @@ from knowledge import documents, unfolding
 from knowledge.archives import clean_name
 from knowledge.crosslinks import path_of
 from knowledge.decoding import decoded
-from knowledge.drafts import Draft, Included, Item, Rejected, not_understood
+from knowledge.drafts import Draft, Included, Item, Rejected, draft_from, not_understood
+from knowledge.ingestion import remark_on
 from knowledge.reading import count, read
 
 
@@ -261,6 +262,19 @@ def test_values_that_mean_nothing_here_are_named() -> None:
     row = {"title": "Refunds", "verify_by": "soon", "audience": "public", "status": "live", "date": "2026-02-30"}
     assert not_understood(row) == ["updated_at “2026-02-30”", "verify_by “soon”", "audience “public”", "state “live”"]
     assert not_understood({"verify_by": "2027-01-31", "audience": "Customer", "state": "draft", "expires": ""}) == []
+
+
+def test_what_somebody_should_look_at_is_remarked_on() -> None:
+    row = {"title": "Refunds", "body": "In five days."}
+    odd = row | {"expires": "2026-01-31", "audience": "public", "read as": "cp1250"}
+    draft = draft_from(odd, "refunds.md", "refunds.md", "refunds")
+    assert isinstance(draft, Draft)
+    assert remark_on(draft, date(2026, 1, 30)) == (
+        "read as cp1250: look whether its accents are right; not understood: audience “public”"
+    )
+    assert remark_on(draft, date(2026, 1, 31)).endswith("; expired already, so nobody finds it")
+    plain = draft_from(row, "a.md", "a.md", "a")
+    assert isinstance(plain, Draft) and remark_on(plain, date(2026, 1, 31)) == ""
 
 
 def test_a_number_is_no_title(tmp_path: Path) -> None:

@@ -190,6 +190,8 @@ def test_an_article_starts_from_a_gap(session: Session, sign_in: SignIn) -> None
     assert session.scalars(select(ArticleDraft)).one().gap_id == gap.id
     response = owner.post("/knowledge/articles", data=NEW | SENT | {"gap_id": str(gap.id)})
     assert session.scalar(select(KnowledgeGap.state)) is GapState.OPEN  # a draft answers nobody
+    page = sign_in("administrator").get(f"/knowledge/gaps/{gap.id}").text  # nor is it written twice
+    assert "Go on with the draft" in page and "is written as a draft" in page and "Write the article" not in page
     owner.post(f"{response.location}/state", data={"state": "published", "revision": "1"})
     session.expire_all()
     assert session.scalar(select(KnowledgeGap.state)) is GapState.SOLVED
