@@ -110,12 +110,9 @@ def draft_from(row: Mapping[str, Any], where: str, external_id: str, fallback_ti
         return Rejected(where, f"it is larger than {LARGEST // 1_000_000} MB", external_id)
     if len(external_id) > 300:
         return Rejected(where, "its id is longer than 300 characters")
-    fallback = re.sub(r"[-_]+", " ", LANGUAGE_SUFFIX.sub("", fallback_title))
-    if not re.search(r"[^\W\d_]", fallback):  # a number is no title
-        fallback = headline(body) or fallback
     return Draft(
         external_id=external_id,
-        title=shortened(title or fallback, 300),
+        title=shortened(title or title_from(fallback_title, body), 300),
         body=body.strip(),
         language=language_of(row, external_id),
         audience=Audience.CUSTOMER if as_text(first_of(row, "audience")).lower() == "customer" else Audience.AGENT,
@@ -142,9 +139,12 @@ def not_understood(row: Mapping[str, Any]) -> list[str]:
     return [f"{name} “{shortened(as_text(said[name]), 40)}”" for name in unknown]
 
 
-def headline(body: str) -> str:
-    """The words that an article without any title begins with."""
-    return shortened(" ".join(re.findall(r"[^\s#*_>|`]+", body[:400])), LONGEST_HEADLINE)
+def title_from(name: str, body: str) -> str:
+    """The name of a file or a row as words; where it is only a number, the words that the text begins with."""
+    words = re.sub(r"[-_]+", " ", LANGUAGE_SUFFIX.sub("", name))
+    if re.search(r"[^\W\d_]", words):
+        return words
+    return shortened(" ".join(re.findall(r"[^\s#*_>|`]+", body[:400])), LONGEST_HEADLINE) or words
 
 
 def first_of(row: Mapping[str, Any], name: str) -> Any:

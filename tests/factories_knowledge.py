@@ -13,6 +13,9 @@ from tests.factories import add
 
 numbers = count(1)
 
+# What the editor sends beside an article's title, text and state.
+SENT = {"audience": "agent", "language": "en", "owner": "", "verify_by": "", "expires_on": "", "labels": ""}
+
 
 def make_article(
     session: Session, title: str = "Gift cards", body: str = "Valid for five years.", **given: Any

@@ -383,28 +383,6 @@ def test_owners_see_at_home_what_to_check_again(session: Session, sign_in: SignI
     assert "To check again" not in other.get("/").text
 
 
-def test_what_a_colleague_handed_in_and_reports_on_what_is_nobodys_wait_for_every_owner(
-    session: Session, sign_in: SignIn
-) -> None:
-    agent, owner, other = sign_in("agent"), sign_in("supervisor"), sign_in("administrator")
-    stray = make_article(session, "Nobody's own")
-    session.commit()
-    agent.post(f"/knowledge/articles/{stray.slug}/flags", data={"reason": "wrong", "comment": "It is five"})
-    sent = {
-        "title": "Handed in by an agent", "body": "Words.", "state": "draft", "audience": "agent", "language": "en",
-        "owner": "", "verify_by": "", "expires_on": "", "labels": "",
-    }  # fmt: skip
-    assert agent.post("/knowledge/articles", data=sent).status_code == 303
-    for client in (owner, other):
-        page = client.get("/").text
-        assert "Handed in by an agent</a>: a colleague handed it in" in page and "It is five" in page
-    assert "To check again" not in agent.get("/").text
-    slug = session.scalars(select(Article.slug).where(Article.title == "Handed in by an agent")).one()
-    published = sent | {"state": "published", "revision": "1"}
-    assert owner.post(f"/knowledge/articles/{slug}/revisions", data=published).status_code == 303
-    assert "handed it in" not in owner.get("/").text
-
-
 def test_agents_neither_edit_nor_decide(sign_in: SignIn, article: Article) -> None:
     agent = sign_in("agent")
     for path in ("", "/duplicates", "/suggestions", "/gift-cards/editor", "/gift-cards/revisions"):

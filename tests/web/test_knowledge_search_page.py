@@ -67,6 +67,9 @@ def test_a_talks_answers_lead_to_the_search_with_filters(
     assert link is not None
     page = client.get(html.unescape(link[1])).text
     assert "Only what this customer owns" in page and 'value="gift cards"' in page
+    long = client.get("/knowledge/panel", query_string={"q": "न" * 900}, headers=HTMX).text
+    link = re.search(r'href="([^"]+)">More, with filters', long)
+    assert link is not None and len(link[1]) < 8_000  # gunicorn takes no more of an address
 
 
 def test_one_row_for_each_question_not_for_each_key(
