@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from console.db import db
 from console.demo import house, loading
 from console.demo.reading import articles
+from knowledge.models import Article
+from tests.factories_knowledge import make_article
 
 
 @pytest.fixture
@@ -26,3 +29,10 @@ def small(app: Flask, few_articles: None) -> Iterator[None]:
     with app.app_context():
         yield
         db.session.remove()
+
+
+@pytest.fixture
+def article(session: Session) -> Article:
+    row = make_article(session, "Gift cards", "Valid for five years.", slug="gift-cards")
+    session.commit()
+    return row

@@ -28,13 +28,6 @@ SignIn = Callable[..., Any]
 
 
 @pytest.fixture
-def article(session: Session) -> Article:
-    row = make_article(session, "Gift cards", "Valid for five years.", slug="gift-cards")
-    session.commit()
-    return row
-
-
-@pytest.fixture
 def suggestion(session: Session, article: Article) -> ArticleSuggestion:
     row = ArticleSuggestion(
         article_id=article.id,

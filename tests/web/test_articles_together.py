@@ -40,13 +40,6 @@ NEW = {"title": "Half", "body": "Half a sentence", "state": "draft", "key": KEY,
 
 
 @pytest.fixture
-def article(session: Session) -> Article:
-    row = make_article(session, "Gift cards", "Valid for five years.", slug="gift-cards")
-    session.commit()
-    return row
-
-
-@pytest.fixture
 def with_model(app: Flask) -> Flask:
     app.config["EMBEDDING_MODEL"] = ""
     with app.app_context():
