@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,9 +14,10 @@ from console.db import db, utc_now
 from console.errors import DomainError
 from knowledge.embedding import EncoderState, embed_missing, encoder, passages_left
 from knowledge.ingestion import Report, Terms
-from knowledge.ingestion_runs import begin, perform
+from knowledge.ingestion_runs import STOPPED, begin, perform
 from knowledge.pgvector_schema import build
 
+WAITING = "Waiting until another one is finished (one that was killed counts as finished after a minute) …"
 SHOWN = 20  # articles listed on screen: rejected, or kept
 
 
@@ -42,6 +44,8 @@ def ingest_command(path: Path, source: str, map_file: Path | None, embed: bool, 
         report = take_in(path, source or path.resolve().stem, Terms(**terms, whole=whole), read_mapping(map_file))
     except (FileNotFoundError, DomainError) as problem:
         raise click.ClickException(str(problem)) from None
+    except KeyboardInterrupt:
+        raise click.ClickException(f"{STOPPED} Run it again to go on.") from None
     if terms["dry_run"]:
         click.echo("Nothing was changed. It would be:")
     show(report)
@@ -57,6 +61,7 @@ def take_in(path: Path, source: str, terms: Terms, mapping: dict[str, str]) -> R
     run = begin(source, path.name, terms, actor_id=None, now=utc_now())
     db.session.commit()
     shown = 0
+    waiting = once(WAITING)
 
     with click.progressbar(length=1, label="Reading", file=sys.stderr) as bar:
 
@@ -69,8 +74,10 @@ def take_in(path: Path, source: str, terms: Terms, mapping: dict[str, str]) -> R
         return perform(run.id, path, terms, mapping=mapping, embed=False, waiting=waiting, progress=progress)
 
 
-def waiting() -> None:
-    click.echo("Waiting until another one is finished …", err=True)
+def once(words: str) -> Callable[[], None]:
+    """Says them the first time it is called."""
+    left = [words]
+    return lambda: click.echo(left.pop(), err=True) if left else None
 
 
 @click.command("reindex")
@@ -98,8 +105,11 @@ def embed_all() -> None:
     if not model.load():
         click.echo("The embedding model cannot be loaded (see above). Search goes by keywords alone.", err=True)
         return
-    with click.progressbar(length=left, label="Embedding", file=sys.stderr) as bar:
-        done = embed_missing(model, db.session.commit, bar.update)
+    try:
+        with click.progressbar(length=left, label="Embedding", file=sys.stderr) as bar:
+            done = embed_missing(model, db.session.commit, bar.update)
+    except KeyboardInterrupt:
+        raise click.ClickException("It was stopped by hand. flask reindex goes on where it was.") from None
     click.echo(f"Embedded {done:,} passages.")
     if not model.is_exported():
         click.echo("Exporting the model for the server's workers …", err=True)

@@ -31,6 +31,7 @@ REASKED = 10  # of a solved gap's questions
 NEAR = 6  # articles, or gaps, that are close
 CLOSE = 0.45  # the cosine from which two gaps may mean the same
 FOUND_WITHIN = 10  # places
+MOST_WORDS = 8  # of what is looked for
 
 
 class Sort(StrEnum):
@@ -281,6 +282,13 @@ def close_to(gap: KnowledgeGap) -> list[KnowledgeGap]:
     ids = [id for _, id in sorted(near, reverse=True)[:NEAR]]
     rows = {row.id: row for row in db.session.scalars(select(KnowledgeGap).where(KnowledgeGap.id.in_(ids)))}
     return [rows[id] for id in ids if id in rows]
+
+
+def worded(words: str, gap_id: int) -> Sequence[KnowledgeGap]:
+    """Other gaps that hold each of these words, most asked first: what means the same need not be close."""
+    each = [KnowledgeGap.question.icontains(word, autoescape=True) for word in words.split()[:MOST_WORDS]]
+    query = select(KnowledgeGap).where(KnowledgeGap.id != gap_id, *each)
+    return db.session.scalars(query.order_by(KnowledgeGap.asked.desc(), KnowledgeGap.id.desc()).limit(NEAR)).all()
 
 
 def asked_again(gap: KnowledgeGap) -> list[Reasked]:

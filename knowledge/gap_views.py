@@ -58,7 +58,7 @@ def show(gap_id: int) -> ResponseReturnValue:
 @bp.get("/<int:gap_id>/nearby")
 @requires(Permission.EDIT_KNOWLEDGE)
 def nearby(gap_id: int) -> ResponseReturnValue:
-    """The closest articles and gaps; with `q`, the articles that fit these words instead."""
+    """The closest articles and gaps; with `q`, those that fit these words instead."""
     gap = gap_or_404(gap_id)
     words = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
     results = queries.nearest(words or gap.question)
@@ -70,7 +70,7 @@ def nearby(gap_id: int) -> ResponseReturnValue:
         words=words,
         results=results,
         titled=queries.titled(words, [result.article.id for result in results]) if words else [],
-        close=queries.close_to(gap) if not words else [],
+        close=queries.worded(words, gap.id) if words else queries.close_to(gap),
         needed=as_percent(show_from()),
         percent=as_percent,
     )

@@ -259,7 +259,10 @@ def rename(gap: KnowledgeGap, question: str, *, actor_id: int, now: datetime) ->
 
 
 def merge(gap: KnowledgeGap, other_id: int, *, actor_id: int, now: datetime) -> None:
-    """Take in another gap, its questions and drafts. Raises NoSuchGap, and DomainError for the gap itself."""
+    """Take in another gap: its questions and drafts and, where this one has none, who answers it.
+
+    Raises NoSuchGap, and DomainError for the gap itself.
+    """
     if other_id == gap.id:
         raise DomainError("Choose another gap: this is the same one.")
     other = db.session.scalar(
@@ -271,6 +274,10 @@ def merge(gap: KnowledgeGap, other_id: int, *, actor_id: int, now: datetime) -> 
     if held and other.vector and gap.model == other.model:
         first, second = np.frombuffer(held, np.float32), np.frombuffer(other.vector, np.float32)
         gap.vector = mean(first, gap.asked, second, other.asked).tobytes()
+    if gap.state in OPEN and other.state in OPEN:  # what was begun about the other, and who was to answer it
+        gap.article_id = gap.article_id or other.article_id
+        gap.assigned_to_id = gap.assigned_to_id or other.assigned_to_id
+        gap.state = GapState.ASSIGNED if gap.assigned_to_id else GapState.OPEN
     gap.asked += other.asked
     gap.first_asked_at = min(gap.first_asked_at, other.first_asked_at)
     gap.last_asked_at = max(gap.last_asked_at, other.last_asked_at)

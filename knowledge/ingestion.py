@@ -123,8 +123,8 @@ def take_in(
     for batch in batches(items):
         for item in batch:
             intake.take(item)
-        checkpoint()
         progress(len(batch))
+        checkpoint()
     intake.link_up(checkpoint)
     intake.archive_missing()
     checkpoint()

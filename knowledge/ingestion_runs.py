@@ -38,6 +38,7 @@ LEFTOVERS = timedelta(days=7)  # how long what was uploaded waits to be gone on 
 ACTIVE = (IngestionState.WAITING, IngestionState.RUNNING)
 COUNTED = ("inserted", "updated", "unchanged", "kept", "archived", "included", "refused", "missing", "passages")
 BROKEN = "Something broke on our side; the server's log says what. What was read until then is kept. Try once more."
+STOPPED = "It was stopped by hand. What was read until then is kept."
 THREADS: set[threading.Thread] = set()
 
 
@@ -79,7 +80,8 @@ def resume(run: IngestionRun, now: datetime) -> None:
         raise DomainError("This is still going on, or it is finished: there is nothing to go on with.")
     if not uploaded(run.id):
         raise DomainError("Its files are not on this machine any more. Bring them in once more.")
-    run.state, run.seen_at = IngestionState.WAITING, now
+    run.state, run.seen_at, run.done = IngestionState.WAITING, now, 0
+    run.report = {"terms": (run.report or {}).get("terms", {})}
     record_event("ingestion.started", Topic.ACCESS, subject=run, actor_id=run.started_by_id, at=now, data={"again": 1})
 
 
@@ -185,8 +187,7 @@ def work_on(
             embed_what_is_new(recorder)
     except BaseException as problem:
         db.session.rollback()
-        is_told = isinstance(problem, DomainError | FileNotFoundError)
-        recorder.finish(IngestionState.FAILED, utc_now(), str(problem) if is_told else BROKEN)
+        recorder.finish(IngestionState.FAILED, utc_now(), in_words(problem))
         db.session.commit()
         raise
     recorder.finish(IngestionState.FINISHED, utc_now())
@@ -195,6 +196,12 @@ def work_on(
     record_event("ingestion.finished", Topic.ACCESS, subject=where, actor_id=actor_id, data=numbers)
     db.session.commit()
     return recorder.report
+
+
+def in_words(problem: BaseException) -> str:
+    if isinstance(problem, DomainError | FileNotFoundError):
+        return str(problem)
+    return STOPPED if isinstance(problem, KeyboardInterrupt) else BROKEN
 
 
 def still_here(run_id: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import Select, and_, case, cast, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import contains_eager, defer, joinedload
 
@@ -87,7 +87,7 @@ def sources() -> list[str]:
 class ToCheck:
     """What waits for the owner of articles."""
 
-    articles: Sequence[Article]  # overdue, or due within two weeks, the longest overdue first; without bodies
+    articles: Sequence[Article]  # overdue, or due within two weeks; one's own first, then the longest overdue
     flags: Sequence[ArticleFlag]  # open, each with its article
     suggestions: Sequence[ArticleSuggestion]  # open, each with its article
     handed_in: Sequence[Article]  # drafts that a colleague wrote and nobody has touched since; without bodies
@@ -96,20 +96,26 @@ class ToCheck:
         return bool(self.articles or self.flags or self.suggestions or self.handed_in)
 
 
+def due_on() -> Any:
+    """The earlier of the two days that an article may have."""
+    expires_first = or_(Article.verify_by.is_(None), Article.expires_on <= Article.verify_by)
+    return case((expires_first, Article.expires_on), else_=Article.verify_by)
+
+
 def to_check(user_id: int, today: date, *, is_editor: bool) -> ToCheck:
     """At most four statements of eight rows. What belongs to nobody waits for every editor."""
+    mine = cared_for_by(user_id) if is_editor else Article.owner_id == user_id
     due = (
         select(Article)
         .where(
-            Article.owner_id == user_id,
+            mine,
             Article.state == ArticleState.PUBLISHED,
             or_(Article.verify_by <= today + SOON, Article.expires_on <= today + SOON),
         )
         .options(defer(Article.body))
-        .order_by(func.coalesce(Article.verify_by, Article.expires_on), Article.id)
+        .order_by(Article.owner_id.is_(None), due_on(), Article.id)
         .limit(SHOWN)
     )
-    mine = cared_for_by(user_id) if is_editor else Article.owner_id == user_id
     flags = (
         select(ArticleFlag)
         .join(ArticleFlag.article)

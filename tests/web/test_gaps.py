@@ -306,6 +306,28 @@ def test_two_gaps_become_one(sign_in: SignIn, session: Session) -> None:
     assert set(asked) == {"Gift wrap?", "Wrapped?"}
 
 
+def test_a_gap_far_in_meaning_is_found_by_its_words_and_brings_its_draft_and_answerer_along(
+    sign_in: SignIn, session: Session
+) -> None:
+    writer = make_user(session, "supervisor")
+    draft = make_article(session, "Wheels", "We true wheels.", state=ArticleState.DRAFT)
+    first = make_gap(session, "Do you mend bicycles?", vector=unit(1, 0), model=MODEL)
+    second = make_gap(
+        session, "Bicycle wheel truing 100%", vector=unit(0, 1), model=MODEL,
+        article_id=draft.id, assigned_to_id=writer.id, state=GapState.ASSIGNED,
+    )  # fmt: skip
+    session.commit()
+    client = sign_in("supervisor")
+    assert "wheel truing" not in client.get(f"/knowledge/gaps/{first.id}/nearby").text
+    found = client.get(f"/knowledge/gaps/{first.id}/nearby?q=wheel bicycle", headers=HTMX).text
+    assert f'name="other_id" value="{second.id}"' in found
+    assert "wheel truing" not in client.get(f"/knowledge/gaps/{first.id}/nearby?q=w%25g", headers=HTMX).text
+    assert post(client, first, "merger", other_id=second.id).status_code == 303
+    session.expunge_all()
+    kept = session.get_one(KnowledgeGap, first.id)
+    assert (kept.state, kept.article_id, kept.assigned_to_id) == (GapState.ASSIGNED, draft.id, writer.id)
+
+
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
     """What each does when all begin at one moment."""
     start = Barrier(len(acts))

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -22,8 +23,10 @@ from werkzeug.test import TestResponse
 from console.config import ROOT
 from console.db import db, utc_now
 from console.events import Event
+from knowledge import cli
 from knowledge import ingestion_runs as runs
 from knowledge import ingestion_views as views
+from knowledge.embedding import EncoderState
 from knowledge.ingestion import Terms
 from knowledge.models import Article, ArticleState, IngestionRun, IngestionState
 from tests.conftest import HTMX
@@ -188,6 +191,18 @@ def test_something_unforeseen_is_written_down_and_told(
     assert "secret detail" not in page
 
 
+def test_a_run_that_was_only_tried_out_says_so_and_what_was_missing_stands_in_the_list(
+    owner: FlaskClient, session: Session
+) -> None:
+    report = {"terms": {"dry_run": True}, "inserted": 0, "updated": 0, "archived": 115}
+    tried = make_run(session, state=IngestionState.FINISHED, report=report)
+    page = owner.get(f"{INDEX}/{tried.id}").text
+    assert "Only tried out" in page
+    assert "Nothing was changed" in page
+    make_run(session, state=IngestionState.FINISHED, report={"inserted": 0, "updated": 0, "missing": 7})
+    assert "7 missing, not archived" in owner.get(INDEX).text
+
+
 def test_a_run_that_goes_on_is_looked_at_every_second(owner: FlaskClient, session: Session) -> None:
     report = {"stage": {"name": "reading"}, "inserted": 40, "updated": 0}
     run = make_run(session, state=IngestionState.RUNNING, total=100, done=40, report=report)
@@ -310,3 +325,45 @@ def test_a_killed_command_goes_on_where_it_was(app: Flask, session: Session, tmp
         db.session.commit()
         report = runs.perform(run.id, folder, Terms())
     assert (report.unchanged, report.inserted) == (first, 400 - first)
+
+
+def test_a_command_stopped_by_hand_says_that_it_may_be_run_again(
+    app: Flask, owner: FlaskClient, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "ingest", stopped)
+    done = app.test_cli_runner().invoke(args=["ingest", str(tmp_path / "docs"), "--no-embed"])
+    assert done.exit_code == 1
+    assert "What was read until then is kept. Run it again to go on." in done.output
+    page = owner.get(f"{INDEX}/{the_run(session).id}").text
+    assert "It was stopped by hand" in page
+    assert "on our side" not in page
+
+
+def test_a_command_that_waits_says_so_once(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.md").write_text("# A\n\nalpha")
+    looks = iter([False, False, True])
+    claim = runs.claim
+    monkeypatch.setattr(runs, "claim", lambda *given: next(looks) and claim(*given))
+    monkeypatch.setattr(runs, "WAIT", 0.0)
+    done = app.test_cli_runner().invoke(args=["ingest", str(tmp_path / "a.md"), "--no-embed"])
+    assert "Inserted 1," in done.output
+    assert done.output.count("Waiting until another one is finished") == 1
+
+
+def test_preparing_stopped_by_hand_says_how_to_go_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    model = SimpleNamespace(state=EncoderState.IDLE, name="m", is_exported=lambda: True, load=lambda: True)
+    monkeypatch.setattr(cli, "encoder", lambda: model)
+    monkeypatch.setattr(cli, "passages_left", lambda name: 1)
+    monkeypatch.setattr(cli, "build", lambda connection: "")
+    monkeypatch.setattr(cli, "embed_missing", stopped)
+    done = app.test_cli_runner().invoke(args=["reindex"])
+    assert done.exit_code == 1
+    assert "flask reindex goes on where it was" in done.output

@@ -65,6 +65,13 @@ def test_stale_articles_are_overdue_or_long_unchecked(sign_in: SignIn, session: 
     assert titles(sign_in("supervisor"), "stale") == ["Untouched and used", "Overdue"]
 
 
+def test_an_article_of_nobody_is_said_to_be_nobodys(sign_in: SignIn, session: Session) -> None:
+    make_article(session, "Orphan", updated_at=utc_now() - timedelta(days=400))
+    session.commit()
+    page = sign_in("supervisor").get("/knowledge/reports/stale").text
+    assert '<td data-label="Owner"><span class="quiet">nobody</span></td>' in page
+
+
 def test_never_used_looks_at_the_period_alone(sign_in: SignIn, session: Session) -> None:
     old = utc_now() - timedelta(days=200)
     make_article(session, "Never", updated_at=old)

@@ -323,7 +323,8 @@ def test_the_pane_shows_three_passages_with_their_keys(by_words: Flask, session:
     assert pane.count("<article") == 3
     for key in "123":
         assert f'data-key="{key}"' in pane
-        assert f"<kbd>{key}</kbd>" in pane
+        assert f'<kbd aria-hidden="true">{key}</kbd>' in pane
+    assert 'aria-label="Copy the answer: Gift card ' in pane
     assert "<html" not in pane
     assert "<html" in client.get("/knowledge/panel?q=gift+card").text
 
