@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import nh3
@@ -55,20 +56,29 @@ def render(body: str) -> Markup:
         token.tag = f"h{min(6, int(token.tag[1]) + shift)}"
     mark_steps(tokens)
     source = PARSER.renderer.render(tokens, PARSER.options, {})
-    return Markup(  # noqa: S704  cleaned in this very line
-        nh3.clean(
-            source,
-            tags=TAGS,
-            attributes=ATTRIBUTES,
-            url_schemes=SCHEMES,
-            # Should an <input> get past, it is a box to tick, without a name and outside any form.
-            set_tag_attribute_values={"input": {"type": "checkbox"}},
-            allowed_classes={"ol": {"steps"}},
-            attribute_filter=only_absolute,
-            link_rel="noopener noreferrer",
-            clean_content_tags=set(UNREAD),
-        )
+    clean = nh3.clean(
+        source,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes=SCHEMES,
+        # Should an <input> get past, it is a box to tick, without a name and outside any form.
+        set_tag_attribute_values={"input": {"type": "checkbox"}},
+        allowed_classes={"ol": {"steps"}},
+        attribute_filter=only_absolute,
+        link_rel="noopener noreferrer",
+        clean_content_tags=set(UNREAD),
     )
+    return Markup(in_boxes(clean))  # noqa: S704  cleaned above
+
+
+def in_boxes(clean: str) -> str:
+    """Put each table in a box that scrolls sideways, by keys too. nh3 leaves no `<` but those of tags."""
+    numbers = count(1)
+
+    def opened(_: re.Match[str]) -> str:
+        return f'<div class="table-wrap" role="region" aria-label="Table {next(numbers)}" tabindex="0"><table>'
+
+    return re.sub("<table>", opened, clean).replace("</table>", "</table></div>")
 
 
 def mark_steps(tokens: list[Token]) -> None:

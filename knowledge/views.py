@@ -66,7 +66,7 @@ def search() -> ResponseReturnValue:
         "knowledge/search.html",
         "knowledge/_results.html",
         question=question,
-        too_long=len(request.args.get("q", "")) > LONGEST or "cut" in request.args,
+        too_long=is_cut(),
         filters=filters,
         answer=answer,
         asked=WrittenQuestion() if anyway else written_down(answer, found, AskedIn.SEARCH, place, filters),
@@ -99,6 +99,7 @@ def panel() -> ResponseReturnValue:
         "knowledge/panel.html",
         "knowledge/_panel.html",
         question=question,
+        too_long=is_cut(),
         answer=answer,
         results=results,
         asked=written_down(answer, found, asked_in, place) if is_asked else WrittenQuestion(),
@@ -191,8 +192,13 @@ def words_asked() -> str:
     return request.args.get("q", "")[:LONGEST].replace("\0", "")
 
 
+def is_cut() -> bool:
+    """Whether there was more than the words asked; asking.js cuts what no address holds."""
+    return len(request.args.get("q", "")) > LONGEST or "cut" in request.args
+
+
 def is_unfinished(question: str) -> bool:
-    """While somebody types, the last word may only have begun; Enter says that it is whole (asking.js)."""
+    """While somebody types, the last word may only have begun; entered or pasted, it is whole (asking.js)."""
     return wants_partial() and question[-1:].isalnum() and "whole" not in request.args
 
 

@@ -14,6 +14,7 @@ import "./clock.js";
 import "./panes.js";
 import "./leaving.js";
 import "./longest.js";
+import "./sliders.js";
 import "./asking.js";
 import "./waiting.js";
 import "./live.js";

@@ -1,8 +1,10 @@
 // What a question says in its address beside its words.
 document.addEventListener("htmx:configRequest", ({ detail: { elt, verb, parameters, triggeringEvent } }) => {
   if (verb !== "get" || !parameters.q) return;
-  // Entered, its last word is whole; while somebody types, it may only have begun.
-  if (elt.matches("form[role=search]") && triggeringEvent?.type === "submit") parameters.whole = 1;
+  // Entered or pasted, its last word is whole; while somebody types, it may only have begun.
+  const { type, inputType } = triggeringEvent ?? {};
+  const isWhole = type === "submit" || ["insertFromPaste", "insertFromDrop"].includes(inputType);
+  if (isWhole && elt.matches("form[role=search]")) parameters.whole = 1;
   shorten(parameters);
 });
 

@@ -7,6 +7,7 @@ document.addEventListener("beforetoggle", (event) => {
 }, true);
 
 document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.("details")) placeAgain(event.target);
   if (event.target.matches?.(".menu[popover]")) {
     document.querySelector(`[popovertarget="${event.target.id}"]`)?.setAttribute("aria-expanded", String(event.newState === "open"));
     if (event.newState === "open" && event.target.matches(".form-menu") && !event.target.contains(document.activeElement)) {
@@ -53,10 +54,7 @@ function openAgain(within) {
 openAgain(document);
 document.addEventListener("htmx:load", ({ detail }) => openAgain(detail.elt));
 // A menu whose content was changed is as large as that now.
-document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  const menu = detail.elt.closest?.(".menu[popover]:popover-open");
-  if (menu) place(menu, document.querySelector(`[popovertarget="${menu.id}"]`));
-});
+document.addEventListener("htmx:afterSettle", ({ detail }) => placeAgain(detail.elt));
 document.addEventListener("DOMContentLoaded", focusMistakes);
 document.addEventListener("htmx:afterSettle", focusMistakes);
 
@@ -64,6 +62,11 @@ document.addEventListener("htmx:afterSettle", focusMistakes);
 function focusMistakes(event) {
   const within = event.detail?.elt ?? document;
   within.querySelector?.(".error-summary")?.focus({ preventScroll: event.type === "DOMContentLoaded" });
+}
+
+function placeAgain(within) {
+  const menu = within.closest?.(".menu[popover]:popover-open");
+  if (menu) place(menu, document.querySelector(`[popovertarget="${menu.id}"]`));
 }
 
 const GAP = 6; // px between a button and its menu

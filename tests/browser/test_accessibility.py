@@ -23,6 +23,7 @@ SCREENS = [
     ("agent", "/customers/search?q=zzzzzzzz"),
     ("agent", "/knowledge"),
     ("agent", "/knowledge?q=damaged+lamp+keep"),
+    ("agent", "/knowledge/articles/delivery-charges-and-times"),
     ("agent", "/notes"),
     ("sales", "/notes/new"),
     ("sales", "/notes/new?customer_id=1"),

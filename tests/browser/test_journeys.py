@@ -130,7 +130,7 @@ def test_a_policy_is_written_by_keyboard_tried_and_published_by_somebody_else(op
     expect(other.get_by_role("main")).to_contain_text("In force")
 
 
-def test_a_misspelt_last_word_is_mended_once_it_is_entered(open_as: Open) -> None:
+def test_a_misspelt_last_word_is_mended_once_it_is_entered_or_pasted(open_as: Open) -> None:
     page = open_as("agent", "/knowledge")
     box = page.get_by_role("combobox", name="Ask the knowledge base")
     with page.expect_response(lambda answer: "q=guarentee" in answer.url and "/titles" not in answer.url) as typed:
@@ -142,6 +142,47 @@ def test_a_misspelt_last_word_is_mended_once_it_is_entered(open_as: Open) -> Non
     with page.expect_response(lambda answer: "q=guarantee" in answer.url and "/titles" not in answer.url) as more:
         box.fill("guarantee")
     assert "whole" not in more.value.url
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for path in ("/knowledge", "/customers/3"):
+        page.goto(page.url.partition("/knowledge")[0] + path, wait_until="networkidle")
+        page.evaluate("navigator.clipboard.writeText('guarentee')")
+        page.get_by_label("Ask the knowledge base", exact=True).focus()
+        with page.expect_response(lambda answer: "q=guarentee" in answer.url and "/titles" not in answer.url) as pasted:
+            page.keyboard.press("Control+v")
+        assert "whole=1" in pasted.value.url
+
+
+def test_the_menu_of_a_card_is_whole_again_after_a_report(open_as: Open) -> None:
+    page = open_as("agent", "/knowledge?q=damaged+lamp")
+    card = page.locator("#results").get_by_role("article").first
+    card.get_by_role("button", name="More about").click()
+    report = card.get_by_text("Something is wrong with it")
+    report.click()
+    expect(card.get_by_role("button", name="Tell")).to_be_visible()
+    expect(card.get_by_role("button", name="Keep at hand")).to_be_hidden()
+    report.click()
+    expect(card.get_by_role("button", name="Keep at hand")).to_be_visible()
+    report.click()
+    card.get_by_label("What should it say").fill("The fuse is 5 A.")
+    card.get_by_role("button", name="Tell").click()
+    expect(card.get_by_text("Thank you")).to_be_visible()
+    for item in ("Helpful", "Does not fit this question", "Keep at hand"):
+        expect(card.get_by_role("button", name=item, exact=True)).to_be_visible()
+    expect(card.get_by_role("link", name="Suggest a better wording")).to_be_visible()
+
+
+def test_the_number_beside_a_slider_and_its_ready_made_values_follow_it(open_as: Open) -> None:
+    page = open_as("supervisor", "/knowledge/threshold")
+    slider = page.get_by_label("Try another value")
+    usual = page.get_by_label("Ready-made values").locator("[aria-current]")
+    expect(usual).to_have_count(1)
+    value = int(slider.input_value())
+    expect(page.locator("output")).to_have_text(f"{value} %")
+    slider.press("ArrowRight")
+    expect(page.locator("output")).to_have_text(f"{value + 1} %")
+    expect(usual).to_have_count(0)
+    slider.press("ArrowLeft")
+    expect(usual).to_have_count(1)
 
 
 def test_everything_is_reached_by_keyboard(open_as: Open) -> None:

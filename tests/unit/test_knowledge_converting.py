@@ -80,6 +80,7 @@ def test_very_deep_html_is_refused_for_what_it_is_not_read_as_if_the_rest_were_a
     "<iframe src='https://evil.example'></iframe>ok",
     "![ok](https://evil.example/pixel.gif)",
     "<form action='https://evil.example'><input name=q></form>ok",
+    "<abbr title='<table><script>alert(1)</script>'>ok</abbr>",
 ])  # fmt: skip
 def test_nothing_active_and_nothing_foreign_reaches_the_screen(body: str) -> None:
     shown = str(render(body)).lower()
@@ -109,3 +110,10 @@ def test_a_picture_is_shown_as_its_words_and_links_leave_plainly() -> None:
     assert "<em>Picture: the menu</em>" in render("![the menu](m.png)")
     assert 'href="https://x.example" rel="noopener noreferrer"' in render("[x](https://x.example)")
     assert "href" not in render("[x](other.md)")
+
+
+def test_each_table_scrolls_in_a_box_with_a_name_of_its_own() -> None:
+    page = str(render("| a |\n| - |\n| 1 |\n\n<table><tr><td>2</table>"))
+    for number in (1, 2):
+        assert f'<div class="table-wrap" role="region" aria-label="Table {number}" tabindex="0"><table>' in page
+    assert page.count("</table></div>") == 2

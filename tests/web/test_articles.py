@@ -351,6 +351,7 @@ def test_steps_have_boxes_and_the_printed_page_nothing_around_it(session: Sessio
     assert "onfocus" not in page.replace("&lt;input name=x onfocus", "")
     paper = agent.get("/knowledge/articles/refunds/print").text
     assert "Refund." in paper
+    assert "<title>Refunds · Plus One</title>" in paper  # what a PDF of it is called
     assert 'class="bar"' not in paper
 
 

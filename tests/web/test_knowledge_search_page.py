@@ -56,6 +56,16 @@ def test_a_word_that_was_entered_is_mended_and_one_being_typed_is_not(
         assert ("A sofa sags" in typed, "A sofa sags" in entered) == (False, True)
 
 
+@pytest.mark.parametrize("address", ["/knowledge", "/knowledge/panel"])
+def test_of_a_very_long_question_it_is_said_that_its_beginning_was_read(
+    articles: dict[str, Article], sign_in: SignIn, address: str
+) -> None:
+    client, said = sign_in("agent"), "only its beginning was read"
+    for asked, is_cut in (("gift", False), ("gift " * 2_000, True)):
+        assert (said in client.get(address, query_string={"q": asked}, headers=HTMX).text) == is_cut
+    assert said in client.get(address, query_string={"q": "gift", "cut": 1}, headers=HTMX).text  # cut by the browser
+
+
 def test_a_talks_answers_lead_to_the_search_with_filters(
     session: Session, articles: dict[str, Article], sign_in: SignIn
 ) -> None:
