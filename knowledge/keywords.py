@@ -1,7 +1,8 @@
-"""Search by words, with the database's own index: FTS5's bm25 on SQLite, ts_rank by rarity on PostgreSQL."""
+"""Search by words, with the database's own index: FTS5 on SQLite, a tsvector's on PostgreSQL."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -10,16 +11,14 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import text
 
 from console.db import db
+from knowledge.nearby import NONE, Numbers, Vectors
 
 MOST_WORDS = 400  # of a question that are looked at
-# How much a word counts in title, heading path and text.
 SHORTEST_BEGINNING = 3  # letters
-FIELD_WEIGHTS = (3.0, 1.5, 1.0)
-USUAL_LENGTH = 60.0
+HEAD = 2.0  # how much a word counts in a title or heading path; in the text alone 1
 
 ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ers", "ed", "es", "ly", "er", "s", "e", "y")
 TOKEN = re.compile(r"[^\W_]+")
@@ -49,29 +48,28 @@ def stem(word: str) -> str:
 STOP_STEMS = frozenset(map(stem, STOP_WORDS))
 
 MOST_OF_A_WORD = 20_000  # passages that are looked at for one word
-# A question's score is the sum of its words' scores, so that those of each word can be kept for the next question.
-SQLITE = text(
-    "SELECT rowid, -bm25(passages_fts, :title, :heading, :body) FROM passages_fts "
-    "WHERE passages_fts MATCH :term LIMIT :most"
-)
-# bm25 (Robertson and Zaragoza, 2009), which PostgreSQL does not have: of one word, ts_rank_cd is the sum of the weights
-# of its places. k1 = 1.2 of a whole weight, b = 0.75; USUAL_LENGTH is the number of different words in a passage.
-# Packed into two values: to take 20,000 rows apart would take longer than to find them.
+# Whether a passage holds a word, not how often: FTS5's bm25 reads the length of each passage, which takes four times as
+# long as all of this, and ts_rank_cd its whole tsvector. Each word's passages are packed into one value: to take rows
+# apart would take longer than to find them.
+SQLITE = text("""
+SELECT (SELECT group_concat(rowid) FROM (
+    SELECT rowid FROM passages_fts WHERE passages_fts MATCH term.value LIMIT :most))
+FROM json_each(:terms) AS term""")
 POSTGRESQL = text("""
-SELECT string_agg(int8send(id), ''::bytea), string_agg(float4send(
-    CAST(places / (places + :k1 * (0.25 + 0.75 * length(terms) / :usual_length)) AS real)), ''::bytea)
-FROM (
-    SELECT id, terms, ts_rank_cd(CAST(:weights AS real[]), terms, to_tsquery('english', :term), 0) AS places
-    FROM passages WHERE terms @@ to_tsquery('english', :term) LIMIT :most
-) AS found""")
+SELECT (SELECT string_agg(int8send(id), ''::bytea) FROM (
+    SELECT id FROM passages WHERE terms @@ to_tsquery('english', term.word) LIMIT :most) AS found),
+(SELECT string_agg(int8send(id), ''::bytea) FROM (
+    SELECT id FROM passages
+    WHERE to_tsvector('english', title || ' ' || heading) @@ to_tsquery('english', term.word) LIMIT :most) AS found)
+FROM unnest(CAST(:terms AS text[])) WITH ORDINALITY AS term (word, place) ORDER BY place""")
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
     """The passages that hold one word, and how much it is worth in each: shape (n,)."""
 
-    ids: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    ids: Numbers
+    scores: Vectors
 
     @property
     def is_cut_off(self) -> bool:
@@ -108,7 +106,7 @@ def find(
     beginning: str = "",
     kept: Kept | None = None,
     alone: bool = True,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> tuple[Numbers, Vectors]:
     """The ids and scores, best first, of at most `limit` passages that hold any of `words`.
 
     `passages`: how many there are in all. `beginning` of a word that is still being typed. `alone`: nothing else will
@@ -116,11 +114,10 @@ def find(
     rarity counts twice: what all of the words say is known to it already, a rare word or a name often is not.
     Scores are above 0 and compare only with each other.
     """
-    found = [places_of(term, kept) for term in dict.fromkeys([*words, f"{beginning}*"] if beginning else words)]
+    found = places_of(list(dict.fromkeys([*words, f"{beginning}*"] if beginning else words)), kept)
     if any(not places.is_cut_off for places in found) or not alone:
         found = [places for places in found if not places.is_cut_off]
-    # FTS5's bm25 holds the word's rarity already, see POSTGRESQL for the other.
-    times = (db.engine.dialect.name != "sqlite") + (not alone)
+    times = 1 if alone else 2
     return together([(places, rarity(len(places.ids), passages) ** times) for places in found], limit)
 
 
@@ -129,11 +126,11 @@ def rarity(held: int, passages: int) -> float:
     return math.log(1 + (max(passages - held, 0) + 0.5) / (held + 0.5))
 
 
-def together(found: Sequence[tuple[Places, float]], limit: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def together(found: Sequence[tuple[Places, float]], limit: int) -> tuple[Numbers, Vectors]:
     """Each passage's scores for all words added up: the `limit` best ids and scores, best first."""
     found = [(places, weight) for places, weight in found if len(places.ids)]
     if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        return NONE, np.zeros(0, np.float32)
     ids = np.concatenate([places.ids for places, _ in found])
     scores = np.concatenate([places.scores * np.float32(weight) for places, weight in found])
     order = np.argsort(ids, kind="stable")
@@ -147,40 +144,38 @@ def together(found: Sequence[tuple[Places, float]], limit: int) -> tuple[NDArray
     return ids[order], scores[order]
 
 
-def places_of(term: str, kept: Kept | None) -> Places:
-    """Where a word stands, or with * at its end a beginning; from what is kept, or by one statement."""
-    places = kept.places(term) if kept else None
-    if places is None:
-        ask = on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql
-        places = ask(term.removesuffix("*"), "*" if term.endswith("*") else "")
-        if kept:
-            kept.keep(term, places)
-    return places
+def places_of(terms: Sequence[str], kept: Kept | None) -> list[Places]:
+    """Where each word stands, or with * at its end a beginning; those that are not kept by one statement."""
+    found = {term: kept.places(term) if kept else None for term in terms}
+    missing = [term for term, places in found.items() if places is None]
+    if missing:
+        read = (on_sqlite if db.engine.dialect.name == "sqlite" else on_postgresql)(missing)
+        for term, (ids, in_heads) in zip(missing, read, strict=True):
+            scores = np.where(np.isin(ids, in_heads), np.float32(HEAD), np.float32(1))
+            found[term] = places = Places(ids, scores)
+            if kept:
+                kept.keep(term, places)
+    return [places for places in found.values() if places]
 
 
-def on_sqlite(word: str, star: str) -> Places:
+def on_sqlite(terms: Sequence[str]) -> list[tuple[Numbers, Numbers]]:
+    """The passages that hold each term, and those that do in their title or heading path."""
     # Quoted, a word is never an operator; words hold letters and digits alone, so no quote can close it.
-    title, heading, body = FIELD_WEIGHTS
-    given = {"term": f'"{word}"{star}', "title": title, "heading": heading, "body": body, "most": MOST_OF_A_WORD}
-    rows = db.session.connection().execute(SQLITE, given).all()
-    ids, scores = zip(*rows, strict=True) if rows else ((), ())
-    return Places(np.array(ids, np.int64), np.array(scores, np.float32))
+    quoted = [f'"{term.removesuffix("*")}"{"*" * term.endswith("*")}' for term in terms]
+    asked = quoted + [f"{{title heading}} : {one}" for one in quoted]
+    rows = db.session.connection().execute(SQLITE, {"terms": json.dumps(asked), "most": MOST_OF_A_WORD})
+    found = [np.fromstring(joined, np.int64, sep=",") if joined else NONE for (joined,) in rows]
+    return list(zip(found[: len(terms)], found[len(terms) :], strict=True))
 
 
-def on_postgresql(word: str, star: str) -> Places:
-    highest = max(FIELD_WEIGHTS)
-    title, heading, body = (weight / highest for weight in FIELD_WEIGHTS)
-    given = {
-        "term": f"'{word}'{star and ':*'}",
-        "weights": [body, body, heading, title],
-        "most": MOST_OF_A_WORD,
-        "k1": 1.2 / highest,
-        "usual_length": USUAL_LENGTH,
-    }
-    ids, scores = db.session.connection().execute(POSTGRESQL, given).one()
-    return Places(
-        np.frombuffer(ids or b"", ">i8").astype(np.int64), np.frombuffer(scores or b"", ">f4").astype(np.float32)
-    )
+def on_postgresql(terms: Sequence[str]) -> list[tuple[Numbers, Numbers]]:
+    quoted = [f"'{term.removesuffix('*')}'{':*' * term.endswith('*')}" for term in terms]
+    rows = db.session.connection().execute(POSTGRESQL, {"terms": quoted, "most": MOST_OF_A_WORD})
+    return [(unpacked(anywhere), unpacked(in_heads)) for anywhere, in_heads in rows]
+
+
+def unpacked(packed: bytes | None) -> Numbers:
+    return np.frombuffer(packed or b"", ">i8").astype(np.int64)
 
 
 def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") -> list[str]:

@@ -25,6 +25,7 @@ from knowledge.searching import search
 from tests.conftest import HTMX
 from tests.factories import make_customer, make_interaction
 from tests.factories_knowledge import make_article
+from tests.listening import statements
 
 SignIn = Callable[..., FlaskClient]
 
@@ -267,6 +268,25 @@ def test_a_word_that_nearly_every_passage_holds_counts_only_where_nothing_else_s
         assert both.tolist() == keywords.find(["years"], 10, 7)[0].tolist()
         assert len(keywords.find(["gift"], 10, 7)[0]) == 3
         assert len(keywords.find(["gift"], 10, 7, alone=False)[0]) == 0
+
+
+def test_a_word_counts_more_in_a_title_or_a_heading_than_often_in_the_text(by_words: Flask, session: Session) -> None:
+    often = make_article(session, "Shelves", "A mirror beside a mirror, and another mirror.")
+    titled = make_article(session, "A mirror is cracked", "Send a photo.")
+    headed = make_article(session, "Bathroom", "## Mirrors\n\nThey are hung by two.")
+    session.commit()
+    with by_words.app_context():
+        ids, scores = keywords.find(["mirror"], 10, 100)
+        owners = [db.session.get_one(Passage, id).article_id for id in ids.tolist()]
+        worth = dict(zip(owners, scores.tolist(), strict=True))
+        assert worth[titled.id] == worth[headed.id] > worth[often.id]
+
+
+def test_however_many_words_are_looked_up_by_one_statement(by_words: Flask, articles: dict[str, Article]) -> None:
+    with by_words.app_context(), statements() as asked:
+        found = keywords.find(["damaged", "gift", "sofa", "years", "nowhere"], 10, 100, beginning="cus")[0]
+        assert len(found) >= 4
+        assert len(asked) == 1
 
 
 def test_another_process_finds_it_too(by_words: Flask, session: Session, database_url: str) -> None:
