@@ -1,8 +1,8 @@
 """What a process holds of the articles between two searches, so that the same is not read and taken apart again.
 
-All of it is of one revision (see KnowledgeRevision): once any article changes, what is held is forgotten whole, and
-after ten minutes anyway. It holds at most 10,000 passages and articles and the places of some thousand words, 60 MB;
-when that is full it begins anew.
+All of it is of one revision (see KnowledgeRevision): once articles change, what is held of them is forgotten, and the
+places of all words; of articles everything is after ten minutes. It holds at most 10,000 passages and articles and the
+places of some thousand words, 60 MB; when that is full it begins anew.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from sqlalchemy import Executable, and_, bindparam, func, select, text
 
 from console.db import db
 from knowledge.keywords import TOKEN, Places, stem, words_in_common
-from knowledge.models import Article, ArticleLink, Audience, Passage
+from knowledge.models import Article, ArticleChange, ArticleLink, Audience, Passage
 from knowledge.ranking import SURE_ENOUGH
 
 MOST = 10_000  # passages, and articles
 MOST_PLACES = 2_000_000
+MOST_CHANGED = 1_000  # articles; after more it begins anew
 KEPT = 600.0  # seconds: so old may be the number of interactions that an article was used in
 
 Thing = TypeVar("Thing")
@@ -40,7 +41,7 @@ ON_SQLITE = text(NOW.format(joined="group_concat(article_id)"))
 ON_POSTGRESQL = text(
     NOW.format(joined="string_agg(CAST(article_id AS text), ',')") + ", pg_current_xact_id_if_assigned() IS NOT NULL"
 )
-COLUMNS = (Passage.id, Passage.title, Passage.heading, Passage.text, Passage.sentence_vectors)
+COLUMNS = (Passage.id, Passage.article_id, Passage.title, Passage.heading, Passage.text, Passage.sentence_vectors)
 PASSAGES = select(*COLUMNS).where(Passage.id.in_(bindparam("ids", expanding=True)))
 USED = select(func.count()).where(ArticleLink.article_id == Article.id).scalar_subquery()
 LISTS = "\n" + Article.body
@@ -80,6 +81,7 @@ class ReadPassage:
     """A passage as searches read it."""
 
     id: int
+    article_id: int
     title: str
     heading: str
     text: str
@@ -112,7 +114,24 @@ class Held:
         self._size = 0
 
     def is_of(self, revision: int) -> bool:
-        return self.revision == revision and monotonic() - self._since < KEPT
+        return self.revision == revision and self._is_recent
+
+    def at(self, revision: int) -> Held:
+        """What of it is still right at a later revision. One statement."""
+        later = Held(revision)
+        if 0 <= self.revision <= revision:
+            since = select(ArticleChange.article_id).where(ArticleChange.revision > self.revision)
+            changed = set(db.session.scalars(since.limit(MOST_CHANGED + 1)))
+            if len(changed) <= MOST_CHANGED:
+                later._passages = {id: one for id, one in list(self._passages.items()) if one.article_id not in changed}
+                if self._is_recent:
+                    later._articles = {id: one for id, one in list(self._articles.items()) if id not in changed}
+                    later._since = self._since
+        return later
+
+    @property
+    def _is_recent(self) -> bool:
+        return monotonic() - self._since < KEPT
 
     def passages(self, ids: Collection[int]) -> dict[int, ReadPassage]:
         """Some passages, those that are not held by one statement; left out what is not there."""
@@ -150,7 +169,7 @@ def completed(
 
 
 def as_passage(row: Any) -> ReadPassage:
-    return ReadPassage(row[0], row[1], row[2], row[3], np.frombuffer(row[4] or b"", np.int8))
+    return ReadPassage(*row[:5], sentence_vectors=np.frombuffer(row[5] or b"", np.int8))
 
 
 @dataclass(frozen=True)
@@ -181,5 +200,5 @@ def now() -> Now:
         return Now(Held(), show_from, dismissed)
     kept: Held | None = current_app.extensions.get("knowledge.held")
     if kept is None or not kept.is_of(revision or 0):
-        kept = current_app.extensions["knowledge.held"] = Held(revision or 0)
+        kept = current_app.extensions["knowledge.held"] = (kept or Held()).at(revision or 0)
     return Now(kept, show_from, dismissed)

