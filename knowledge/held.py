@@ -169,7 +169,8 @@ def completed(
 
 
 def as_passage(row: Any) -> ReadPassage:
-    return ReadPassage(*row[:5], sentence_vectors=np.frombuffer(row[5] or b"", np.int8))
+    id, article_id, title, heading, words, vectors = row
+    return ReadPassage(id, article_id, title, heading, words, np.frombuffer(vectors or b"", np.int8))
 
 
 @dataclass(frozen=True)

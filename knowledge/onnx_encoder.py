@@ -25,7 +25,7 @@ from knowledge.nearby import Vectors
 
 log = logging.getLogger(__name__)
 
-FORMAT = "1"  # of what is exported; another one is exported anew
+FORMAT = "2"  # of what is exported; another one is exported anew
 PASSAGES, QUESTIONS, TOKENIZER, ABOUT = "passages.onnx", "questions.onnx", "tokenizer.json", "about.json"
 BATCH = 32  # texts read at once
 SAME = 0.999  # the cosine that the exported model's vectors must reach to those of torch …
@@ -201,7 +201,10 @@ def write(model: Any, folder: Path) -> None:
         if program is None:
             raise ValueError("torch exported nothing")
         program.save(str(folder / PASSAGES))
-        quantize_dynamic(str(folder / PASSAGES), str(folder / QUESTIONS), weight_type=QuantType.QInt8, per_channel=True)
+        # Unsigned: products of signed bytes are cut off on a processor without VNNI, so that vectors differ by machine.
+        quantize_dynamic(
+            str(folder / PASSAGES), str(folder / QUESTIONS), weight_type=QuantType.QUInt8, per_channel=True
+        )
     fast.save(str(folder / TOKENIZER))
     tokenizer = type(fast).from_file(str(folder / TOKENIZER))
     tokenizer.enable_truncation(model.max_seq_length)

@@ -12,11 +12,15 @@ from knowledge.keywords import STOP_WORDS, TOKEN, stem
 from knowledge.likeness import Rarity
 
 GREETING = (
-    r"hi+|hello+|hey+|dear|greetings|good (?:morning|afternoon|evening|day)|sir|madam|ma'?am|mam|"
-    r"please|pls|plz|ok|okay|thanks|thank you"
+    r"(?:hi+|hello+|hey+)(?: there)?|dear|greetings|good (?:morning|afternoon|evening|day)|sir|madam|ma'?am|mam|"
+    r"please|pls|plz|ok|okay|thanks|thank you|(?:i )?hope you(?: are|'re) (?:doing )?(?:well|fine)|"
+    r"how(?: are you| is it going|'s it going)(?: doing| today)*(?=\s*(?:[,.!?]|$))"
 )
-OPENING = re.compile(rf"^(?:\W*(?:{GREETING})\b[\s,.!]*)+", re.IGNORECASE)
-CLOSING = re.compile(r"[\s,]+(?:sir|madam|ma'?am|mam|please|pls|plz|thanks|thank you)\W*$", re.IGNORECASE)
+WISHES = r"have a (?:nice|good|great|lovely) (?:day|evening|weekend|one)"
+OPENING = re.compile(rf"^(?:\W*(?:{GREETING})\b[\s,.!?]*)+", re.IGNORECASE)
+CLOSING = re.compile(
+    rf"(?:(?:^|[\s,.!]{{1,5}})(?:sir|madam|ma'?am|mam|please|pls|plz|thanks|thank you|{WISHES}))+\W*$", re.IGNORECASE
+)
 # A line of a pasted conversation begins with who speaks.
 SPEAKER = re.compile(r"^[ \t]*(\w[\w .'-]{0,30}):[ \t]", re.MULTILINE)
 CUSTOMER = frozenset(("customer", "client", "user", "visitor", "caller", "guest"))

@@ -87,7 +87,7 @@ def best(scores: Scores, count: int) -> list[int]:
 
 def likeness(cosine: Cosines, shared_words: Cosines, shared_parts: Cosines) -> Cosines:
     """How alike questions and sentences are, about 0 to 1.6: meaning, words, and parts of words."""
-    return cosine + 0.25 * shared_words + 0.4 * shared_parts
+    return cosine + 0.25 * shared_words + 0.35 * shared_parts
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class Evidence:
 
 
 # From where an answer is as likely as not, and how fast it becomes certain from there.
-EVEN, STEEPNESS = 0.287, 6.0
+EVEN, STEEPNESS = 0.318, 6.0
 SURE_ENOUGH = 0.5  # the confidence from which an answer is shown, unless the knowledge owners set another
-MOST_LEAD = 0.6
+MOST_LEAD = 0.65
 # Where everyday sentences are so alike to some sentence, words prove little: the meaning must be so much nearer.
 # Articles to which they come nearer than MOST_EVERYDAY may answer them: that is no chance.
 USUAL_CHANCE, NEARER, DOUBT = 0.47, 0.06, 22.0
@@ -118,10 +118,10 @@ def confidence(evidence: Evidence) -> float:
     usual = min(evidence.everyday, MOST_EVERYDAY)
     score = (
         evidence.likeness
-        + 0.6 * evidence.cosine
-        + 0.45 * min(evidence.lead, MOST_LEAD)
-        + 0.2 * evidence.covered
-        - 1.1 * evidence.expected
+        + 0.36 * evidence.cosine
+        + 0.59 * min(evidence.lead, MOST_LEAD)
+        + 0.22 * evidence.covered
+        - 0.93 * evidence.expected
         - DOUBT * max(evidence.by_chance - USUAL_CHANCE, 0.0) * max(usual + NEARER - evidence.cosine, 0.0)
     )
     return 1 / (1 + math.exp(-STEEPNESS * (score - EVEN)))

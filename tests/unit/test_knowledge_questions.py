@@ -27,6 +27,13 @@ RARITY = Rarity(100, {stem("lamp"): 3, stem("order"): 60, stem("break"): 2})
     ("𝓬𝓪𝓷𝓬𝓮𝓵 my order", "cancel my order"),
     ("Hello", ""),
     ("Please help", "help"),
+    ("Hello there, how are you today?", ""),
+    ("How are you? My parcel is late. Thanks, have a great day!", "My parcel is late"),
+    ("I hope you're doing well. Where is my order, please?", "Where is my order"),
+    ("How are you sending it?", "How are you sending it?"),
+    ("Have a nice weekend", ""),
+    ("Do you have a nice day bed?", "Do you have a nice day bed?"),
+    ("a" + " " * 19_000 + "please" + "." * 900 + "x", "a" + " " * 19_000 + "please" + "." * 900 + "x"),
     ("history of my orders", "history of my orders"),
     ("okapi plush toy", "okapi plush toy"),
 ])  # fmt: skip
