@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from knowledge.converting import is_only_a_name
+from knowledge.converting import Unreadable, is_only_a_name, to_markdown
 from knowledge.decoding import decoded
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -34,6 +35,12 @@ OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r":::image(?!-end)\b[^\n]*?alt-text='([^'\n]*)'[^\n]*?(?::::|$)", re.MULTILINE), r"![\1]()"),
     (re.compile(r"^[ \t]*:::[^\n]*$", re.MULTILINE), ""),
 )
+# An element written as HTML. CommonMark ends it at the first empty line and takes what is indented there for code.
+ELEMENT = re.compile(
+    r"^ {0,3}<(div|section|article|aside|details|figure|blockquote|center|ol|ul|dl|table)\b",
+    re.MULTILINE | re.IGNORECASE,
+)
+MARKDOWN_INSIDE = re.compile(r"\n[ \t]*\n[ \t]*[^<\s]")
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
@@ -71,7 +78,37 @@ def without_liquid(body: str, meta: Mapping[str, Any]) -> str:
     body = FIELD.sub(lambda found: value if isinstance(value := meta.get(found[1]), str) else "", body)
     for pattern, replacement in OTHERS:
         body = pattern.sub(replacement, body)
-    return PICTURE.sub(lambda found: "![]" if is_only_a_name(found[1]) else found[0], body)
+    return without_elements(PICTURE.sub(lambda found: "![]" if is_only_a_name(found[1]) else found[0], body))
+
+
+def without_elements(body: str) -> str:
+    """Elements of nothing but HTML as Markdown; one that holds Markdown, or is never closed, stays as it is."""
+    parts: list[str] = []
+    written = looked_at = 0
+    never_closed: set[str] = set()
+    for found in ELEMENT.finditer(body):
+        name, start = found[1].lower(), found.start()
+        if start < looked_at or name in never_closed:
+            continue
+        looked_at = end_of(name, body, start)
+        element = body[start:looked_at]
+        if not element:
+            never_closed.add(name)
+        elif not MARKDOWN_INSIDE.search(element):
+            with suppress(Unreadable):
+                parts += [body[written:start], f"\n{to_markdown(element)[1]}\n\n"]
+                written = looked_at
+    return "".join([*parts, body[written:]])
+
+
+def end_of(name: str, body: str, start: int) -> int:
+    """Where the element that begins at `start` is closed; 0 when it is not."""
+    depth = 0
+    for tag in re.compile(rf"<(/?){name}\b[^<>]*>", re.IGNORECASE).finditer(body, start):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return tag.end()
+    return 0
 
 
 def outside_code(body: str, change: Callable[[str], str]) -> str:
