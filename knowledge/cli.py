@@ -136,6 +136,8 @@ def show(report: Report) -> None:
         f"archived {report.archived:,}, {included}rejected {len(report.rejected):,}; "
         f"wrote {report.passages:,} passages."
     )
+    if report.before:
+        click.echo(f"Of these, {report.before:,} were done before it stopped half way.")
     if report.missing:
         click.echo(
             f"{report.missing:,} articles of this source are gone from it, more than half: nothing was archived. "

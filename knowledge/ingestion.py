@@ -5,7 +5,7 @@ What was edited here since the last time is kept: a source never silently overwr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -43,6 +43,7 @@ KEPT_UNREAD = (
     "kept: part of this could not be read, so nothing was archived: {} that this source no longer names may stand "
     "there. Mend what is not taken in, and bring it in again."
 )
+GONE = "the source no longer has it"
 KEPT_GONE = "kept: edited here since, but the source no longer has it"
 
 
@@ -69,6 +70,7 @@ class Report:
     archived: int = 0
     included: int = 0  # read as part of other articles
     passages: int = 0  # written anew
+    before: int = 0  # of all these articles, what was done before the run stopped half way and was gone on with
     missing: int = 0  # gone from the source, but so many that nothing was archived
     rejected: list[Rejected] = field(default_factory=list)
     lines: list[tuple[str, str, str]] = field(default_factory=list)  # what became of it, which article, remark
@@ -91,17 +93,19 @@ def ingest(
     checkpoint: Callable[[], None] = nothing,
     progress: Callable[[int], object] = nothing,
     report: Report | None = None,
+    earlier: Collection[datetime] = (),
 ) -> Report:
     """Take in a folder, a zip or a file. What this source held before and holds no longer is archived.
 
     `checkpoint` is called between batches and may commit; `progress` gets the number read since last time;
-    `report` is filled while it goes on. Raises FileNotFoundError for a path that is not there, DomainError for one
-    without any article.
+    `report` is filled while it goes on, and counts what was done at an `earlier` beginning as well. Raises
+    FileNotFoundError for a path that is not there, DomainError for one without any article.
     """
     with closing(read(path, mapping)) as items:
         report = take_in(
-            items, source=source, now=now, terms=terms, checkpoint=checkpoint, progress=progress, report=report
-        )
+            items, source=source, now=now, terms=terms, checkpoint=checkpoint, progress=progress, report=report,
+            earlier=earlier,
+        )  # fmt: skip
     if not report.articles and not report.rejected:
         raise DomainError("There is no article in it: no Markdown, HTML, text, Word, PDF, JSONL or CSV file.")
     return report
@@ -117,9 +121,10 @@ def take_in(
     checkpoint: Callable[[], None] = nothing,
     progress: Callable[[int], object] = nothing,
     report: Report | None = None,
+    earlier: Collection[datetime] = (),
 ) -> Report:
     """Insert, update, keep or leave each article, then archive what `items` no longer names. See `ingest`."""
-    intake = Intake(source, now, terms, report or Report(), is_demo)
+    intake = Intake(source, now, terms, report or Report(), is_demo, earlier)
     for batch in batches(items):
         for item in batch:
             intake.take(item)
@@ -147,8 +152,11 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 class Intake:
     """One taking in of one source: what is there already, and what has been seen so far."""
 
-    def __init__(self, source: str, now: datetime, terms: Terms, report: Report, is_demo: bool) -> None:
+    def __init__(
+        self, source: str, now: datetime, terms: Terms, report: Report, is_demo: bool, earlier: Collection[datetime]
+    ) -> None:
         self.source, self.now, self.terms, self.report, self.is_demo = source, now, terms, report, is_demo
+        self.earlier = earlier
         self.known = articles_of(source)
         self.slugs = {
             *RESERVED,
@@ -182,10 +190,22 @@ class Intake:
             self.report.kept += 1
             self.say("kept", item.external_id, remark)
         elif self.is_unchanged(item, known) and not (known.is_edited and self.terms.overwrite):
-            self.report.unchanged += 1
+            self.pass_over(item, known)
             self.links.wrote(item, known.id, known.slug)
         else:
             self.update(item, known)
+
+    def pass_over(self, draft: Draft, known: Known) -> None:
+        """It stays as it is; what this run did to it before it was stopped, it did."""
+        if known.taken_in_at not in self.earlier:
+            self.report.unchanged += 1
+            return
+        self.report.before += 1
+        if known.is_new:
+            self.report.inserted += 1
+        else:
+            self.report.updated += 1
+        self.say("inserted" if known.is_new else "updated", draft.external_id, remark_on(draft, self.now.date()))
 
     def reason_to_keep(self, draft: Draft, known: Known) -> str:
         if not known.is_edited or self.terms.overwrite:
@@ -292,6 +312,11 @@ class Intake:
         """
         if not self.terms.whole:
             return
+        for external_id, known in self.known.items():
+            if known.is_archived and known.taken_in_at in self.earlier and external_id not in self.seen:
+                self.report.archived += 1
+                self.report.before += 1
+                self.say("archived", external_id, GONE)
         live = {external_id: known for external_id, known in self.known.items() if not known.is_archived}
         gone = {external_id: known for external_id, known in live.items() if external_id not in self.seen}
         if gone and self.unread:
@@ -310,8 +335,8 @@ class Intake:
                 self.say("kept", external_id, KEPT_GONE)
             else:
                 going.append(known.id)
-                self.say("archived", external_id, "the source no longer has it")
-        self.report.archived = len(going)
+                self.say("archived", external_id, GONE)
+        self.report.archived += len(going)
         if not self.terms.dry_run:
             archive(going, self.now)
 

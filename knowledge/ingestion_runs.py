@@ -36,7 +36,18 @@ LINES = 20_000  # that a report keeps; beyond, things are only counted
 PAGE = 20
 LEFTOVERS = timedelta(days=7)  # how long what was uploaded waits to be gone on with
 ACTIVE = (IngestionState.WAITING, IngestionState.RUNNING)
-COUNTED = ("inserted", "updated", "unchanged", "kept", "archived", "included", "refused", "missing", "passages")
+COUNTED = (
+    "inserted",
+    "updated",
+    "unchanged",
+    "kept",
+    "archived",
+    "included",
+    "refused",
+    "missing",
+    "passages",
+    "before",
+)
 BROKEN = "Something broke on our side; the server's log says what. What was read until then is kept. Try once more."
 STOPPED = "It was stopped by hand. What was read until then is kept."
 THREADS: set[threading.Thread] = set()
@@ -72,7 +83,7 @@ def is_dead(state: IngestionState, seen_at: datetime, now: datetime) -> bool:
 
 
 def resume(run: IngestionRun, now: datetime) -> None:
-    """Go on with a run that died; what it had taken in is unchanged now, and quickly passed over.
+    """Go on with a run that died; what it had taken in is quickly passed over, and counted as what it did.
 
     Raises DomainError for one that is going on, is done, or whose files are gone.
     """
@@ -81,7 +92,7 @@ def resume(run: IngestionRun, now: datetime) -> None:
     if not uploaded(run.id):
         raise DomainError("Its files are not on this machine any more. Bring them in once more.")
     run.state, run.seen_at, run.done = IngestionState.WAITING, now, 0
-    run.report = {"terms": (run.report or {}).get("terms", {})}
+    run.report = {name: value for name, value in (run.report or {}).items() if name in ("terms", "begun", "passages")}
     record_event("ingestion.started", Topic.ACCESS, subject=run, actor_id=run.started_by_id, at=now, data={"again": 1})
 
 
@@ -107,10 +118,11 @@ def claim(run_id: int, now: datetime) -> bool:
 class Recorder:
     """Writes down how far a run is, in the transaction of what it did."""
 
-    def __init__(self, run_id: int, terms: Terms) -> None:
-        self.run_id, self.terms = run_id, terms
-        self.report, self.stage = Report(), Stage()
+    def __init__(self, run_id: int, terms: Terms, begun: list[str], passages: int) -> None:
+        self.run_id, self.terms, self.begun = run_id, terms, begun
+        self.report, self.stage = Report(passages=passages), Stage()
         self.done = 0
+        self.saved = self.whole()
 
     def advance(self, number: int) -> None:
         self.done += number
@@ -119,21 +131,29 @@ class Recorder:
         """Commits. Without the lines: they grow with the source, and are written at the end."""
         self.write({"done": self.done, "seen_at": utc_now(), "report": self.counts()})
         db.session.commit()
+        self.saved = self.whole()
 
     def embedded(self, passages: int) -> None:
         self.stage.embedded += passages
 
     def finish(self, state: IngestionState, now: datetime, problem: str = "") -> None:
-        rejected = [[one.where, one.reason] for one in self.report.rejected[:LINES]]
-        lines = [list(line) for line in self.report.lines[:LINES]]
-        report = {**self.counts(), "rejected": rejected, "lines": lines}
+        """A run that failed is told of as far as it was saved: what came after the last checkpoint was taken back."""
+        counts, refused, told = self.saved if state is IngestionState.FAILED else self.whole()
+        rejected = [[one.where, one.reason] for one in self.report.rejected[: min(refused, LINES)]]
+        lines = [list(line) for line in self.report.lines[: min(told, LINES)]]
+        report = {**counts, "rejected": rejected, "lines": lines}
         ended = {"state": state, "problem": problem[:500], "finished_at": now, "seen_at": now}
         self.write({**ended, "done": self.done, "report": report})
 
     def counts(self) -> dict[str, Any]:
         report = self.report
         counts = {name: getattr(report, name) for name in COUNTED if name != "refused"}
-        return {**counts, "refused": len(report.rejected), "terms": asdict(self.terms), "stage": asdict(self.stage)}
+        how = {"terms": asdict(self.terms), "stage": asdict(self.stage), "begun": self.begun}
+        return {**counts, "refused": len(report.rejected), **how}
+
+    def whole(self) -> tuple[dict[str, Any], int, int]:
+        """All counts, and how many were refused and told of by then."""
+        return self.counts(), len(self.report.rejected), len(self.report.lines)
 
     def write(self, values: Mapping[str, Any]) -> None:
         statement = update(IngestionRun).where(IngestionRun.id == self.run_id).values(**values)
@@ -167,10 +187,12 @@ def work_on(
     embed: bool,
     progress: Callable[[int, int], object],
 ) -> Report:
-    recorder = Recorder(run_id, terms)
     source, actor_id = db.session.execute(
         select(IngestionRun.source, IngestionRun.started_by_id).where(IngestionRun.id == run_id)
     ).one()
+    stopped, now = stopped_half_way(run_id), utc_now()
+    earlier = stopped.get("begun", [])
+    recorder = Recorder(run_id, terms, [*earlier, now.isoformat()], stopped.get("passages", 0) if earlier else 0)
     try:
         total = count(path) if path.exists() else 0
         recorder.write({"total": total})
@@ -180,8 +202,8 @@ def work_on(
             progress(recorder.done, total)
 
         ingest(
-            path, source=source, now=utc_now(), mapping=mapping, terms=terms, checkpoint=recorder.checkpoint,
-            progress=advance, report=recorder.report,
+            path, source=source, now=now, mapping=mapping, terms=terms, checkpoint=recorder.checkpoint,
+            progress=advance, report=recorder.report, earlier=[datetime.fromisoformat(one) for one in earlier],
         )  # fmt: skip
         if embed:
             embed_what_is_new(recorder)
@@ -196,6 +218,20 @@ def work_on(
     record_event("ingestion.finished", Topic.ACCESS, subject=where, actor_id=actor_id, data=numbers)
     db.session.commit()
     return recorder.report
+
+
+def stopped_half_way(run_id: int) -> dict[str, Any]:
+    """The report of what this run goes on with: itself, begun before, or the last one of the same source and file."""
+    run = db.session.get_one(IngestionRun, run_id)
+    if (run.report or {}).get("begun"):
+        return run.report
+    last = db.session.execute(
+        select(IngestionRun.state, IngestionRun.report)
+        .where(IngestionRun.source == run.source, IngestionRun.file_name == run.file_name, IngestionRun.id < run_id)
+        .order_by(IngestionRun.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return last.report or {} if last and last.state is not IngestionState.FINISHED else {}
 
 
 def in_words(problem: BaseException) -> str:

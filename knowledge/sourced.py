@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
@@ -36,6 +37,8 @@ class Known:
     is_edited: bool  # its title or text, here, since the source was last taken in
     standing: float
     set_here: Mapping[str, Any] = field(default_factory=dict)  # facts that somebody decided since, as they are now
+    taken_in_at: datetime | None = None  # as it was taken in last …
+    is_new: bool = False  # … which was the first time
 
 
 def articles_of(source: str) -> dict[str, Known]:
@@ -49,9 +52,10 @@ def articles_of(source: str) -> dict[str, Known]:
     )
     taken_in = and_(ArticleRevision.article_id == last.c.article_id, ArticleRevision.number == last.c.number)
     is_edited = or_(ArticleRevision.title != Article.title, ArticleRevision.body != Article.body)
+    taken = ArticleRevision.made_at, ArticleRevision.number
     columns = (Article.external_id, Article.id, Article.slug, Article.content_hash, Article.revision, Article.standing)
     rows = db.session.execute(
-        select(*columns, *DECIDED, is_edited.label("is_edited"), ArticleRevision.facts.label("then"))
+        select(*columns, *DECIDED, is_edited.label("is_edited"), ArticleRevision.facts.label("then"), *taken)
         .outerjoin(last, last.c.article_id == Article.id)
         .outerjoin(ArticleRevision, taken_in)
         .where(Article.source == source)
@@ -66,6 +70,8 @@ def articles_of(source: str) -> dict[str, Known]:
             is_edited=bool(row.is_edited),
             standing=row.standing,
             set_here=changed(row.then or {}, facts(row._mapping)),
+            taken_in_at=row.made_at,
+            is_new=row.number == 1,
         )
         for row in rows
     }

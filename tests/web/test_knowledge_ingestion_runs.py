@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -23,11 +24,11 @@ from werkzeug.test import TestResponse
 from console.config import ROOT
 from console.db import db, utc_now
 from console.events import Event
-from knowledge import cli
+from knowledge import cli, ingestion
 from knowledge import ingestion_runs as runs
 from knowledge import ingestion_views as views
 from knowledge.embedding import EncoderState
-from knowledge.ingestion import Terms
+from knowledge.ingestion import Terms, write_passages
 from knowledge.models import Article, ArticleState, IngestionRun, IngestionState
 from tests.conftest import HTMX
 from tests.factories import add
@@ -324,7 +325,48 @@ def test_a_killed_command_goes_on_where_it_was(app: Flask, session: Session, tmp
         run = runs.begin("docs", "docs", Terms(), actor_id=None, now=utc_now())
         db.session.commit()
         report = runs.perform(run.id, folder, Terms())
-    assert (report.unchanged, report.inserted) == (first, 400 - first)
+    assert (report.unchanged, report.inserted, report.before) == (0, 400, first)
+    assert report.passages == 400
+    with app.app_context():
+        run = runs.begin("docs", "docs", Terms(), actor_id=None, now=utc_now())
+        db.session.commit()
+        report = runs.perform(run.id, folder, Terms())
+    assert (report.unchanged, report.inserted, report.before) == (400, 0, 0)
+
+
+def test_a_run_gone_on_with_reports_both_halves(
+    owner: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {f"{number}.md": f"# Number {number}\n\nwords".encode() for number in range(5)}
+    upload(owner, before)
+    files = {
+        "0.md": before["0.md"],
+        "1.md": before["1.md"],
+        "2.md": b"# Number 2\n\nother words",
+        "9.md": b"# New\n\nwords",
+    }
+
+    def dies(*_: object) -> None:
+        raise RuntimeError("the worker is ended: after the reading, before the end is written down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "embed_what_is_new", dies)
+        patch.setattr(runs.Recorder, "finish", lambda *_: None)
+        upload(owner, files)
+    run = the_run(session)
+    assert run.state is IngestionState.RUNNING
+    run.seen_at = utc_now() - timedelta(minutes=2)
+    session.commit()
+    owner.post(f"{INDEX}/{run.id}/resumption")
+    finish()
+    told = the_run(session).report
+    counts = {name: told[name] for name in ("inserted", "updated", "archived", "unchanged", "before", "passages")}
+    assert counts == {"inserted": 1, "updated": 1, "archived": 2, "unchanged": 2, "before": 4, "passages": 2}
+    page = owner.get(f"{INDEX}/{run.id}").text
+    assert "4 articles were done before it stopped half way" in page
+    for line in ("Number 2", "New", "Number 3", "Number 4"):
+        assert f">{line}</a>" in page
+    assert ">Number 0</a>" not in page
 
 
 def test_a_command_stopped_by_hand_says_that_it_may_be_run_again(
@@ -342,6 +384,31 @@ def test_a_command_stopped_by_hand_says_that_it_may_be_run_again(
     page = owner.get(f"{INDEX}/{the_run(session).id}").text
     assert "It was stopped by hand" in page
     assert "on our side" not in page
+
+
+def test_a_command_stopped_by_hand_and_run_again_tells_what_both_did(
+    app: Flask, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    for number in range(6):
+        (tmp_path / "docs" / f"{number}.md").write_text(f"# Number {number}\n\nWords.")
+    left = iter([True] * 3)
+
+    def write(*given: Any) -> int:
+        if not next(left, False):
+            raise KeyboardInterrupt
+        return write_passages(*given)
+
+    monkeypatch.setattr(ingestion, "BATCH", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingestion, "write_passages", write)
+        assert app.test_cli_runner().invoke(args=["ingest", str(tmp_path / "docs"), "--no-embed"]).exit_code == 1
+    stopped = the_run(session).report  # the third article was taken back
+    assert (stopped["inserted"], stopped["passages"], len(stopped["lines"])) == (2, 2, 2)
+    done = app.test_cli_runner().invoke(args=["ingest", str(tmp_path / "docs"), "--no-embed"]).output
+    assert "Inserted 6, updated 0, unchanged 0," in done
+    assert "wrote 6 passages" in done
+    assert "Of these, 2 were done before it stopped half way." in done
 
 
 def test_a_command_that_waits_says_so_once(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
