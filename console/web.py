@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import get_currency_symbol
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, flash, g, make_response, render_template, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -101,6 +101,15 @@ def id_in(values: MultiDict[str, str], name: str) -> int | None:
     """The same in a form, or in whatever else was sent."""
     number = values.get(name, type=int)
     return number if number is not None and 0 < number <= LARGEST_ID else None
+
+
+def flash_with_undo(text: str, url: str, **fields: Any) -> None:
+    flash_with_button(text, "Undo", url, **fields)
+
+
+def flash_with_button(text: str, button: str, url: str, kind: str = "good", **fields: Any) -> None:
+    """Say on the next page what was done, beside a button that sends these fields to the address."""
+    flash({"text": text, "button": button, "url": url, "fields": fields}, kind)  # type: ignore[arg-type]
 
 
 def wants_partial() -> bool:

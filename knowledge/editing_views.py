@@ -15,7 +15,7 @@ from console.auth.models import User
 from console.auth.permissions import Permission, allowed, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import id_argument, id_in, render_page_or_partial, today
+from console.web import flash_with_undo, id_argument, id_in, render_page_or_partial, today
 from knowledge import duplicates, listing, starting, unsaved
 from knowledge.addresses import article_at
 from knowledge.comparing import compare
@@ -32,14 +32,15 @@ from knowledge.forms import (
     typed_fields,
 )
 from knowledge.index import index_for
-from knowledge.listing import Narrowing
+from knowledge.listing import Due, Narrowing
 from knowledge.models import Article, ArticleDraft, ArticleState, ArticleSuggestion, SuggestionState
 from knowledge.rendering import preview as preview_of
 from knowledge.writing import Content, change, content_of, create, embed_now
 
 bp = Blueprint("articles", __name__, url_prefix="/knowledge/articles")
 
-NARROWED = ("state", "owner", "label", "source", "overdue")
+NARROWED = ("state", "owner", "label", "source", "due")
+ME, ME_OR_NOBODY = "me", "me_or_nobody"
 SIMILARITIES = (70, 80, 90)  # percent
 
 
@@ -67,7 +68,6 @@ def index() -> ResponseReturnValue:
         articles=rows[: listing.PAGE],
         older=older,
         narrowing=narrowing,
-        mine=narrowing.owner_id is not None,
         sources=listing.sources(),
         labels=index_for(encoder().name).fresh().labels,
         states=STATES,
@@ -238,12 +238,18 @@ def duplicate_pairs() -> ResponseReturnValue:
 @bp.post("/duplicates")
 @requires(Permission.EDIT_KNOWLEDGE)
 def tell_apart() -> ResponseReturnValue:
-    """Two articles are no duplicates; the report leaves them out from now on."""
+    """Two articles are no duplicates: the report leaves them out from now on. With `undo` it shows them again."""
     pair = [db.session.get(Article, id_in(request.form, name) or 0) or abort(404) for name in ("first", "second")]
-    duplicates.tell_apart(*pair, actor_id=current_user.id)
+    undo, alike = "undo" in request.form, request.form.get("alike")
+    duplicates.tell_apart(*pair, actor_id=current_user.id, apart=not undo)
     db.session.commit()
-    flash("Noted. These two are not shown again.", "good")
-    return redirect(url_for(".duplicate_pairs", alike=request.form.get("alike")), code=303)
+    if undo:
+        flash("These two are shown again.", "good")
+    else:
+        text = f"Noted: “{pair[0].title}” and “{pair[1].title}” are no duplicates."
+        fields = {"first": pair[0].id, "second": pair[1].id, "alike": alike, "undo": 1}
+        flash_with_undo(text, url_for(".tell_apart"), **fields)
+    return redirect(url_for(".duplicate_pairs", alike=alike), code=303)
 
 
 def show_editor(form: ArticleForm, article: Article | None, status: int = 200, /, **context: Any) -> Response:
@@ -268,8 +274,8 @@ def show_clash(form: ArticleForm, slug: str, problem: str) -> Response:
     return show_editor(form, theirs, 409, theirs=theirs, problem=problem, rows=rows, proposal=proposal, mine=draft)
 
 
-def saved(article: Article) -> ResponseReturnValue:
-    """Prepare what is committed for search by meaning, and lead to it."""
+def saved(article: Article, to: str = "") -> ResponseReturnValue:
+    """Prepare what is committed for search by meaning, and lead to it, or `to` where it was done."""
     if article.state is not ArticleState.PUBLISHED:
         words = "Saved as a draft." if article.state is ArticleState.DRAFT else "Saved. It is archived."
     elif embed_now(article, db.session.commit):
@@ -277,7 +283,7 @@ def saved(article: Article) -> ResponseReturnValue:
     else:
         words = "Saved, and found by its words. For its meaning, ask whoever runs the server for “flask reindex”."
     flash(words, "good")
-    return redirect(url_for("knowledge.article", slug=article.slug), code=303)
+    return redirect(to or url_for("knowledge.article", slug=article.slug), code=303)
 
 
 def form_of_draft(draft: ArticleDraft) -> ArticleForm:
@@ -328,13 +334,15 @@ def languages() -> list[str]:
 def narrowing_of() -> Narrowing:
     args = request.args
     state = args.get("state", "")
+    owner, due = args.get("owner", ""), args.get("due", "")
     source = args.get("source", "")[:80].replace("\0", "")
     return Narrowing(
         state=ArticleState(state) if state in set(ArticleState) else None,
-        owner_id=current_user.id if args.get("owner") == "me" else None,
+        owner_id=current_user.id if owner in (ME, ME_OR_NOBODY) else None,
+        or_nobody=owner == ME_OR_NOBODY,
         label=args.get("label", "")[:60].replace("\0", ""),
         source=None if not source else "" if source == "-" else source,
-        overdue="overdue" in args,
+        due=Due(due) if due in set(Due) else None,
     )
 
 

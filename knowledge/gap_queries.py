@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +24,7 @@ from knowledge.searching import Result, search
 from knowledge.titles import titles_like
 
 PAGE = 25
+AT_ONCE = 500  # gaps of a file
 QUESTIONS = 20  # of one gap, at a time
 DAYS = 14  # of the small plot: this week and the one before
 WEEK = 7
@@ -86,7 +87,23 @@ class Reasked:
 
 
 def page(show: Show, sort: Sort, words: str, user_id: int, after: tuple[int, int] | None) -> Select[Any, Any]:
-    """Gaps with the figure they are sorted by, one more than a page; each with assignee and article."""
+    """One gap more than a page, after the place where another ended."""
+    query, figure = listed(show, sort, words, user_id)
+    if after is not None:
+        value: Any = datetime.fromtimestamp(after[0] / 1_000_000, UTC) if sort is Sort.LATEST else after[0]
+        query = query.where(or_(figure < value, (figure == value) & (KnowledgeGap.id < after[1])))
+    return query.limit(PAGE + 1)
+
+
+def every_gap(show: Show, sort: Sort, words: str, user_id: int) -> Iterator[list[Listed]]:
+    """The whole list, some gaps at a time."""
+    query, _ = listed(show, sort, words, user_id)
+    for some in db.session.execute(query, execution_options={"yield_per": AT_ONCE}).partitions():
+        yield with_days([row[0] for row in some])
+
+
+def listed(show: Show, sort: Sort, words: str, user_id: int) -> tuple[Select[Any, Any], Any]:
+    """Gaps with the figure they are sorted by, each with assignee and article; and that figure."""
     query: Any = select(KnowledgeGap).options(
         joinedload(KnowledgeGap.assigned_to).load_only(User.name).lazyload("*"),
         joinedload(KnowledgeGap.article).load_only(Article.title, Article.slug),
@@ -101,11 +118,7 @@ def page(show: Show, sort: Sort, words: str, user_id: int, after: tuple[int, int
     query = query.add_columns(figure.label("figure"))
     for condition in conditions(show, user_id, words):
         query = query.where(condition)
-    if after is not None:
-        value: Any = datetime.fromtimestamp(after[0] / 1_000_000, UTC) if sort is Sort.LATEST else after[0]
-        query = query.where(or_(figure < value, (figure == value) & (KnowledgeGap.id < after[1])))
-    ordered: Select[Any, Any] = query.order_by(figure.desc(), KnowledgeGap.id.desc()).limit(PAGE + 1)
-    return ordered
+    return query.order_by(figure.desc(), KnowledgeGap.id.desc()), figure
 
 
 def conditions(show: Show, user_id: int, words: str) -> list[Any]:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from console.auth.models import User
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import id_in, render_page_or_partial, wants_partial
+from console.web import flash_with_undo, harmless, id_in, render_page_or_partial, spreadsheet, wants_partial
+from knowledge import gap_merging, gaps
 from knowledge import gap_queries as queries
-from knowledge import gaps
 from knowledge.gap_queries import Show, Sort
 from knowledge.models import GapState, KnowledgeGap
+from knowledge.report_views import as_file
 from knowledge.thresholds import as_percent, show_from
 
 bp = Blueprint("gaps", __name__, url_prefix="/knowledge/gaps")
 
 LONGEST_SEARCH = 200
+COLUMNS = (
+    "gap_id", "question", "state", "assigned_to", "asked", "this_week", "week_before", "first_asked_at",
+    "last_asked_at", "article", "address",
+)  # fmt: skip
 
 Choice = TypeVar("Choice", Show, Sort)
 
@@ -30,8 +37,7 @@ Choice = TypeVar("Choice", Show, Sort)
 @bp.get("")
 @requires(Permission.EDIT_KNOWLEDGE)
 def index() -> ResponseReturnValue:
-    show, sort = chosen(Show, "show", Show.OPEN), chosen(Sort, "sort", Sort.ASKED)
-    words = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+    show, sort, words = narrowing()
     rows = db.session.execute(queries.page(show, sort, words, current_user.id, place("after"))).all()
     last = rows[queries.PAGE - 1] if len(rows) > queries.PAGE else None
     kept: dict[str, Any] = {"show": show.value, "sort": sort.value, "q": words or None}
@@ -47,6 +53,15 @@ def index() -> ResponseReturnValue:
         older_url=url_for(".index", after=queries.cursor(last, sort), **kept) if last else "",
         stamp=gaps.stamp,
     )
+
+
+@bp.get("/list.csv")
+@requires(Permission.EDIT_KNOWLEDGE)
+def export() -> ResponseReturnValue:
+    """The list as it is narrowed and sorted, whole."""
+    every = queries.every_gap(*narrowing(), current_user.id)
+    lines = (spreadsheet(cells(one) for one in some) for some in every)
+    return as_file("gaps", chain([spreadsheet([COLUMNS])], lines))
 
 
 @bp.get("/<int:gap_id>")
@@ -92,7 +107,9 @@ def assignment(gap_id: int) -> ResponseReturnValue:
     chosen_id = id_in(request.form, "user_id")
     if chosen_id is None and request.form.get("user_id"):
         abort(400)
-    return act(gap_id, partial(gaps.assign, user_id=chosen_id), "Given to them." if chosen_id else "Nobody's again.")
+    owner = db.session.get(User, chosen_id) if chosen_id else None
+    done = "It is yours now." if owner == current_user else f"Given to {owner.name}." if owner else "Nobody's again."
+    return act(gap_id, partial(gaps.assign, user_id=chosen_id), done)
 
 
 @bp.post("/<int:gap_id>/solution")
@@ -137,10 +154,40 @@ def wording(gap_id: int) -> ResponseReturnValue:
 @requires(Permission.EDIT_KNOWLEDGE)
 def merger(gap_id: int) -> ResponseReturnValue:
     """other_id: the gap whose questions this one takes in."""
-    other_id = id_in(request.form, "other_id")
-    if other_id is None:
-        abort(400)
-    return act(gap_id, partial(gaps.merge, other_id=other_id), "Now one gap, with the questions of both.")
+    other_id = id_in(request.form, "other_id") or abort(400)
+
+    def undoable(gap: KnowledgeGap, **who: Any) -> None:
+        wording = gap_merging.merge(gap, other_id, **who)
+        fields = {"other_id": other_id, "question": wording, "seen": gaps.stamp(gap)}
+        flash_with_undo("Now one gap, with the questions of both.", url_for(".parting", gap_id=gap_id), **fields)
+
+    return act(gap_id, undoable, "")
+
+
+@bp.post("/<int:gap_id>/parting")
+@requires(Permission.EDIT_KNOWLEDGE)
+def parting(gap_id: int) -> ResponseReturnValue:
+    """Undo a merger: other_id had the wording `question`."""
+    other_id = id_in(request.form, "other_id") or abort(400)
+    question = request.form.get("question", "").replace("\0", "")
+    return act(gap_id, partial(gap_merging.take_apart, other_id=other_id, question=question), "Two gaps again.")
+
+
+def cells(one: queries.Listed) -> tuple[Any, ...]:
+    gap = one.gap
+    return (
+        gap.id,
+        harmless(gap.question),
+        gap.state.value,
+        harmless(gap.assigned_to.name) if gap.assigned_to else "",
+        gap.asked,
+        one.lately,
+        one.before,
+        gap.first_asked_at.isoformat(),
+        gap.last_asked_at.isoformat(),
+        harmless(gap.article.title) if gap.article else "",
+        url_for(".show", gap_id=gap.id),
+    )
 
 
 def act(gap_id: int, deed: Callable[..., None], done: str, typed: str | None = None) -> ResponseReturnValue:
@@ -199,6 +246,11 @@ def place(name: str) -> tuple[int, int] | None:
         return queries.cursor_from(text)
     except ValueError:
         abort(400)
+
+
+def narrowing() -> tuple[Show, Sort, str]:
+    words = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+    return chosen(Show, "show", Show.OPEN), chosen(Sort, "sort", Sort.ASKED), words
 
 
 def chosen(kind: type[Choice], name: str, usual: Choice) -> Choice:

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, case, delete, exists, false, func, insert, literal, select, update
-from sqlalchemy.orm import undefer
+from sqlalchemy import Connection, Select, case, exists, false, func, insert, literal, select, update
 
 from console.auth.models import Role, User, user_roles
 from console.auth.permissions import ROLES, Permission
@@ -21,7 +20,7 @@ from console.db import db
 from console.errors import DomainError, Stale
 from console.events import Topic, record_event
 from knowledge import keywords
-from knowledge.models import Article, ArticleDraft, ArticleState, AskedQuestion, GapState, KnowledgeGap
+from knowledge.models import Article, ArticleState, AskedQuestion, GapState, KnowledgeGap
 from knowledge.nearby import Vectors
 from knowledge.shortening import shortened
 
@@ -256,35 +255,6 @@ def rename(gap: KnowledgeGap, question: str, *, actor_id: int, now: datetime) ->
         raise DomainError("Write the question down, as somebody would ask it.")
     gap.question = question
     record_work("gap.renamed", gap, actor_id, now)
-
-
-def merge(gap: KnowledgeGap, other_id: int, *, actor_id: int, now: datetime) -> None:
-    """Take in another gap: its questions and drafts and, where this one has none, who answers it.
-
-    Raises NoSuchGap, and DomainError for the gap itself.
-    """
-    if other_id == gap.id:
-        raise DomainError("Choose another gap: this is the same one.")
-    other = db.session.scalar(
-        select(KnowledgeGap).where(KnowledgeGap.id == other_id).options(undefer(KnowledgeGap.vector)).with_for_update()
-    )
-    if other is None:
-        raise NoSuchGap(other_id)
-    held = db.session.scalar(select(KnowledgeGap.vector).where(KnowledgeGap.id == gap.id))
-    if held and other.vector and gap.model == other.model:
-        first, second = np.frombuffer(held, np.float32), np.frombuffer(other.vector, np.float32)
-        gap.vector = mean(first, gap.asked, second, other.asked).tobytes()
-    if gap.state in OPEN and other.state in OPEN:  # what was begun about the other, and who was to answer it
-        gap.article_id = gap.article_id or other.article_id
-        gap.assigned_to_id = gap.assigned_to_id or other.assigned_to_id
-        gap.state = GapState.ASSIGNED if gap.assigned_to_id else GapState.OPEN
-    gap.asked += other.asked
-    gap.first_asked_at = min(gap.first_asked_at, other.first_asked_at)
-    gap.last_asked_at = max(gap.last_asked_at, other.last_asked_at)
-    for table in (AskedQuestion, ArticleDraft):
-        db.session.execute(update(table).where(table.gap_id == other_id).values(gap_id=gap.id))
-    db.session.execute(delete(KnowledgeGap).where(KnowledgeGap.id == other_id))
-    record_work("gap.merged", gap, actor_id, now, gap_id=other_id)
 
 
 def settle(gap: KnowledgeGap, state: GapState, actor_id: int, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, and_, case, cast, func, literal, or_, select, tuple_
@@ -29,15 +30,30 @@ SOON = timedelta(days=14)
 SHOWN = 8
 
 
+class Due(StrEnum):
+    """Which of the published articles want their owner's look."""
+
+    SOON = "soon"  # within two weeks, or overdue
+    OVERDUE = "overdue"  # to be checked again, or expired
+    EXPIRED = "expired"
+
+    def rule(self, today: date) -> Any:
+        until = today + SOON if self is Due.SOON else today
+        expires = Article.expires_on <= until
+        check = Article.verify_by <= until if self is Due.SOON else Article.verify_by < until
+        return and_(Article.state == ArticleState.PUBLISHED, expires if self is Due.EXPIRED else or_(check, expires))
+
+
 @dataclass(frozen=True)
 class Narrowing:
     """What the list shows; None and "" leave it open."""
 
     state: ArticleState | None = None
     owner_id: int | None = None
+    or_nobody: bool = False  # beside what is the owner's
     label: str = ""
     source: str | None = None  # "" is what was written here
-    overdue: bool = False  # to be checked again, or expired
+    due: Due | None = None
 
     def __bool__(self) -> bool:
         return self != Narrowing()
@@ -54,15 +70,14 @@ def page(narrowing: Narrowing, today: date, before: tuple[datetime, int] | None 
     if narrowing.state is not None:
         query = query.where(Article.state == narrowing.state)
     if narrowing.owner_id is not None:
-        query = query.where(Article.owner_id == narrowing.owner_id)
+        own = Article.owner_id == narrowing.owner_id
+        query = query.where(cared_for_by(narrowing.owner_id) if narrowing.or_nobody else own)
     if narrowing.source is not None:
         query = query.where(Article.source == narrowing.source)
     if narrowing.label:
         query = query.where(has_label(narrowing.label))
-    if narrowing.overdue:
-        query = query.where(
-            Article.state == ArticleState.PUBLISHED, or_(Article.verify_by < today, Article.expires_on <= today)
-        )
+    if narrowing.due is not None:
+        query = query.where(narrowing.due.rule(today))
     if before is not None:
         moment, row_id = before
         query = query.where(
@@ -107,11 +122,7 @@ def to_check(user_id: int, today: date, *, is_editor: bool) -> ToCheck:
     mine = cared_for_by(user_id) if is_editor else Article.owner_id == user_id
     due = (
         select(Article)
-        .where(
-            mine,
-            Article.state == ArticleState.PUBLISHED,
-            or_(Article.verify_by <= today + SOON, Article.expires_on <= today + SOON),
-        )
+        .where(mine, Due.SOON.rule(today))
         .options(defer(Article.body))
         .order_by(Article.owner_id.is_(None), due_on(), Article.id)
         .limit(SHOWN)

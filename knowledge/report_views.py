@@ -20,8 +20,9 @@ bp = Blueprint("knowledge_reports", __name__, url_prefix="/knowledge/reports")
 
 USUAL = 30  # days
 TOP = 5  # of each list, on the page with all of them
-KINDS = "stale, unused, unopened, unhelpful, useful"
+KINDS = "expired, stale, unused, unopened, unhelpful, useful"
 HEADINGS = {
+    Kind.EXPIRED: ("Expired", "Past their last day, so nobody finds them. The most used first."),
     Kind.STALE: (
         "Stale",
         "Past the day they were to be checked, or looked at by nobody for a year. The most used first.",
@@ -32,8 +33,8 @@ HEADINGS = {
     Kind.USEFUL: ("Most useful", "Used in conversations and found helpful."),
 }  # fmt: skip
 COLUMNS = (
-    "article_id", "title", "owner", "updated_at", "verified_at", "verify_by", "shown", "opened", "used", "helpful",
-    "not_helpful", "address",
+    "article_id", "title", "owner", "updated_at", "verified_at", "verify_by", "expires_on", "shown", "opened",
+    "used", "helpful", "not_helpful", "address",
 )  # fmt: skip
 
 
@@ -137,6 +138,7 @@ def cells(row: Row) -> tuple[Any, ...]:
         row.updated_at.isoformat(),
         row.verified_at.isoformat() if row.verified_at else "",
         row.verify_by.isoformat() if row.verify_by else "",
+        row.expires_on.isoformat() if row.expires_on else "",
         row.displayed,
         row.opened,
         row.linked,

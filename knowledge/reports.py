@@ -41,6 +41,7 @@ ROWS_AT_ONCE = 1_000
 class Kind(StrEnum):
     """The lists of articles."""
 
+    EXPIRED = "expired"
     STALE = "stale"
     UNUSED = "unused"
     UNOPENED = "unopened"
@@ -59,6 +60,7 @@ class Row:
     updated_at: datetime
     verified_at: datetime | None
     verify_by: date | None
+    expires_on: date | None
     displayed: int
     opened: int
     linked: int
@@ -98,7 +100,7 @@ def articles(
     sums["linked"] = func.coalesce(links.c.linked, 0)
     chosen, weight = rule(kind, sums, since)
     columns = [sums[name].label(name) for name in ("displayed", "opened", "linked", "helpful", "not_helpful")]
-    facts = Article.updated_at, Article.verified_at, Article.verify_by
+    facts = Article.updated_at, Article.verified_at, Article.verify_by, Article.expires_on
     query = (
         select(
             Article.id, Article.slug, Article.title, User.name.label("owner"), *facts, *columns, weight.label("weight")
@@ -141,6 +143,8 @@ def used(since: datetime) -> Any:
 def rule(kind: Kind, sums: dict[str, Any], since: datetime) -> tuple[Any, Any]:
     """Which articles a list holds, and the figure it is sorted by."""
     looked_at = sums["opened"] + sums["copied"] + sums["linked"]
+    if kind is Kind.EXPIRED:
+        return Article.expires_on <= today(), looked_at + sums["displayed"]
     if kind is Kind.STALE:
         long_ago = midnights(1)[-1] - STALE_AFTER
         checked = func.coalesce(Article.verified_at, Article.updated_at)

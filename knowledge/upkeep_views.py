@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from console.auth.models import User
 from console.auth.permissions import Permission, requires
 from console.db import db, utc_now
 from console.errors import DomainError, Stale
-from console.web import day, id_argument, id_in, render_page_or_partial, today
+from console.web import day, flash_with_button, flash_with_undo, id_argument, id_in, render_page_or_partial, today
 from knowledge import decisions
 from knowledge.comparing import compare
 from knowledge.editing_views import article_or_404, saved, take_long_texts
@@ -22,7 +23,7 @@ from knowledge.forms import AUDIENCES, AddressForm, AnswerForm, VerificationForm
 from knowledge.models import Article, ArticleRevision, ArticleState, ArticleSuggestion, SuggestionState
 from knowledge.rendering import render
 from knowledge.views import visible_article
-from knowledge.writing import Content, content_of, move, restore, set_state, verify
+from knowledge.writing import Content, change, content_of, move, restore, set_state, verify
 
 bp = Blueprint("upkeep", __name__, url_prefix="/knowledge/articles")
 bp.url_value_preprocessor(take_long_texts)
@@ -95,24 +96,23 @@ def state(slug: str) -> ResponseReturnValue:
     wanted = request.form.get("state", "")
     if wanted not in set(ArticleState):
         abort(400)
+    before = article.state
+    based_on = id_in(request.form, "revision") or 0
     try:
-        set_state(
-            article,
-            ArticleState(wanted),
-            based_on=id_in(request.form, "revision") or 0,
-            actor_id=current_user.id,
-            now=utc_now(),
-        )
+        set_state(article, ArticleState(wanted), based_on=based_on, actor_id=current_user.id, now=utc_now())
     except Stale as problem:
         return refused(problem, url_for("knowledge.article", slug=slug))
     db.session.commit()
+    back, alike = request.form.get("back"), request.form.get("alike")
+    to = url_for("articles.duplicate_pairs", alike=alike) if back == "duplicates" else ""
     if article.state is ArticleState.PUBLISHED:
-        return saved(article)
-    flash(SAID[article.state], "good")
-    back = request.form.get("back", "")
-    if back == "duplicates":
-        return redirect(url_for("articles.duplicate_pairs", alike=request.form.get("alike")), code=303)
-    return redirect(url_for("knowledge.article", slug=article.slug), code=303)
+        return saved(article, to)
+    if article.state is ArticleState.ARCHIVED and before is not ArticleState.ARCHIVED:
+        undo = {"state": before.value, "revision": article.revision, "back": back, "alike": alike}
+        flash_with_undo(f"“{article.title}”: {SAID[article.state]}", url_for(".state", slug=article.slug), **undo)
+    else:
+        flash(SAID[article.state], "good")
+    return redirect(to or url_for("knowledge.article", slug=article.slug), code=303)
 
 
 @bp.post("/<slug>/verification")
@@ -125,11 +125,29 @@ def verification(slug: str) -> ResponseReturnValue:
         abort(400)
     verify(article, form.days.data, actor_id=current_user.id, now=utc_now(), today=today())
     db.session.commit()
-    if article.verify_by:
+    back = request.form.get("back")
+    if article.expires_on and article.is_expired(today()):
+        text = f"Verified “{article.title}”. But it expired on {day(article.expires_on)}, so nobody finds it."
+        fields = {"revision": article.revision, "back": back}
+        flash_with_button(text, "Take the day away", url_for(".expiry", slug=article.slug), "warn", **fields)
+    elif article.verify_by:
         flash(f"Verified “{article.title}”. To be checked again by {day(article.verify_by)}.", "good")
-    if request.form.get("back") == "list":
-        return redirect(url_for("articles.index", overdue=1), code=303)
-    return redirect(url_for("knowledge.article", slug=article.slug), code=303)
+    return redirect(listed_or(article, back), code=303)
+
+
+@bp.post("/<slug>/expiry")
+@requires(Permission.EDIT_KNOWLEDGE)
+def expiry(slug: str) -> ResponseReturnValue:
+    """It does not expire: the day is taken away. A later one is given in the editor."""
+    article = article_or_404(slug)
+    based_on = id_in(request.form, "revision") or 0
+    content = replace(content_of(article), expires_on=None)
+    try:
+        change(article, content, based_on=based_on, actor_id=current_user.id, now=utc_now())
+    except DomainError as problem:
+        return refused(problem, url_for("knowledge.article", slug=slug))
+    db.session.commit()
+    return saved(article, listed_or(article, request.form.get("back")))
 
 
 @bp.route("/<slug>/address", methods=["GET", "POST"])
@@ -205,6 +223,13 @@ def paper(slug: str) -> ResponseReturnValue:
     """The article without anything around it."""
     article = visible_article(slug)
     return render_template("knowledge/print.html", article=article, body=render(article.body))
+
+
+def listed_or(article: Article, back: str | None) -> str:
+    """Where somebody goes on who checked an article: in the list it stood in, or with the article."""
+    if back == "list":
+        return url_for("articles.index", due="overdue")
+    return url_for("knowledge.article", slug=article.slug)
 
 
 def clash(suggestion_id: int, problem: DomainError) -> Response:

@@ -262,15 +262,40 @@ def test_still_right_in_one_click(session: Session, sign_in: SignIn, article: Ar
     article.verify_by = today() - timedelta(days=3)
     session.commit()
     owner = sign_in("supervisor")
-    assert "Still right: Gift cards" in owner.get("/knowledge/articles?overdue=1").text
+    assert "Still right: Gift cards" in owner.get("/knowledge/articles?due=overdue").text
     response = owner.post("/knowledge/articles/gift-cards/verification", data={"days": "180", "back": "list"})
-    assert response.location == "/knowledge/articles?overdue=1"
+    assert response.location == "/knowledge/articles?due=overdue"
     row = saved_article(session, article.id)
     assert (row.verify_by, row.revision) == (today() + timedelta(days=180), 1)
     assert row.verified_at is not None
-    assert "No article is like that" in owner.get("/knowledge/articles?overdue=1").text
+    assert "No article is like that" in owner.get("/knowledge/articles?due=overdue").text
     assert kinds(session) == ["article.verified"]
     assert owner.post("/knowledge/articles/gift-cards/verification", data={"days": "7"}).status_code == 400
+
+
+def test_what_is_right_but_expired_is_said_to_be_found_by_nobody_and_comes_back_in_one_click(
+    app: Flask, session: Session, sign_in: SignIn, article: Article
+) -> None:
+    article.expires_on, article.verify_by = today(), today() - timedelta(days=1)
+    session.commit()
+    owner = sign_in("supervisor")
+    verified = {"days": "180", "back": "list"}
+    page = owner.post("/knowledge/articles/gift-cards/verification", data=verified, follow_redirects=True).text
+    assert "so nobody finds it" in page
+    assert "To be checked again by" not in page
+    assert found(app, "gift cards") == []
+    button = re.search(r'action="(/knowledge/articles/gift-cards/expiry)">(.*?)</form>', page, re.DOTALL)
+    assert button is not None
+    assert "Take the day away" in button[2]
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', button[2]))
+    assert owner.post(button[1], data=fields).location == "/knowledge/articles?due=overdue"
+    row = saved_article(session, article.id)
+    assert (row.expires_on, row.revision) == (None, 2)
+    assert found(app, "gift cards") == ["Gift cards"]
+    again = owner.post(button[1], data=fields, follow_redirects=True).text
+    assert "Somebody else changed this article" in again
+    assert kinds(session) == ["article.verified", "article.edited"]
+    assert sign_in("agent").post(button[1], data=fields).status_code == 403
 
 
 def test_an_old_address_leads_to_the_new_one(session: Session, sign_in: SignIn, article: Article) -> None:
@@ -300,29 +325,37 @@ def test_the_list_is_narrowed_and_paged(session: Session, sign_in: SignIn) -> No
     for number in range(60):
         make_article(session, f"Article {number:02}", updated_at=utc_now() - timedelta(hours=number))
     make_article(session, "Mine", owner_id=owner.user.id, labels=["Größe"], state=ArticleState.DRAFT)
-    make_article(session, "Expired", expires_on=today())
+    make_article(session, "Expired", owner_id=make_user(session).id, expires_on=today())
+    make_article(session, "Soon", owner_id=owner.user.id, expires_on=today() + timedelta(days=14))
+    make_article(session, "Far", owner_id=owner.user.id, expires_on=today() + timedelta(days=15))
     make_article(session, "Late", verify_by=today() - timedelta(days=1))
     session.commit()
     first = owner.get("/knowledge/articles").text
-    assert "Article 45" in first
+    assert "Article 44" in first
     assert "Article 59" not in first
     older = re.search(r'href="([^"]+)" rel="next"', first)
     assert older is not None
     second = owner.get(html.unescape(older[1])).text
     assert "Article 59" in second
-    assert "Article 45" not in second
+    assert "Article 44" not in second
     shown = {
-        "owner=me": {"Mine"},
+        "owner=me": {"Mine", "Soon", "Far"},
         "state=draft": {"Mine"},
         "label=Größe": {"Mine"},
-        "overdue=1": {"Late", "Expired"},
+        "due=overdue": {"Late", "Expired"},
+        "due=expired": {"Expired"},
+        "due=soon": {"Late", "Expired", "Soon"},
+        "due=soon&owner=me": {"Soon"},
+        "due=overdue&owner=me_or_nobody": {"Late"},
         "source=-": set(),
         "label=%25": set(),
         "state=draft&owner=me&label=x": set(),
     }
     for query, titles in shown.items():
         page = owner.get(f"/knowledge/articles?{query}", headers=HTMX).text
-        assert {title for title in ("Mine", "Expired", "Late", "Article 01") if f">{title}</a>" in page} == titles
+        assert {
+            title for title in ("Mine", "Expired", "Late", "Soon", "Far", "Article 01") if f">{title}</a>" in page
+        } == titles
     for hostile in ("before=x", "before=2026-01-01_1", "before=2026-01-01T00:00:00%2B00:00_" + "9" * 40, "state=%00"):
         assert owner.get(f"/knowledge/articles?{hostile}&label=%00&source=%00").status_code == 200
 
@@ -381,6 +414,10 @@ def test_owners_see_at_home_what_to_check_again(session: Session, sign_in: SignI
     page = owner.get("/").text
     assert "To check again" in page
     assert [title in page for title in ("Late one", "Soon one", "Ending", "Far one")] == [True, True, True, False]
+    link = re.search(r'href="([^"]+)">All articles that are due', page)
+    assert link is not None
+    listed = owner.get(html.unescape(link[1])).text
+    assert [title in listed for title in ("Late one", "Soon one", "Ending", "Far one")] == [True, True, True, False]
     assert "To check again" not in other.get("/").text
 
 

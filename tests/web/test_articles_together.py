@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from console.db import db
 from console.interactions.models import Speaker, Utterance
-from knowledge.duplicates import close_pairs
+from knowledge import duplicates
+from knowledge.duplicates import WORDING, Held, close_pairs, vectors_of_articles
 from knowledge.embedding import embed_missing, encoder
 from knowledge.models import (
     Article,
@@ -28,10 +29,12 @@ from knowledge.models import (
     Passage,
 )
 from knowledge.searching import Use, search
+from knowledge.shingles import BINS, shared
 from notes.models import Note
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction
 from tests.factories_knowledge import SENT, make_article
+from tests.undoing import undone
 
 SignIn = Callable[..., Any]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -239,25 +242,81 @@ def test_the_report_names_pairs_until_they_are_told_apart_or_one_is_archived(
         embed_missing(encoder(), db.session.commit)
     owner = sign_in("supervisor")
     page = owner.get("/knowledge/articles/duplicates").text
-    assert page.count("% alike</span>") == 3
+    assert page.count("alike in meaning,") == 3
     assert "Plants" not in page
     assert "Cartes cadeaux" not in page
     pair = {"first": str(second.id), "second": str(first.id)}
     assert owner.post("/knowledge/articles/duplicates", data=pair).status_code == 303
-    assert owner.get("/knowledge/articles/duplicates").text.count("% alike</span>") == 2
-    archived = {"state": "archived", "revision": "1", "back": "duplicates"}
+    assert owner.get("/knowledge/articles/duplicates").text.count("alike in meaning,") == 2
+    archived = {"state": "archived", "revision": "1", "back": "duplicates", "alike": "70"}
     owner.post(f"/knowledge/articles/{third.slug}/state", data=archived)
-    assert owner.get("/knowledge/articles/duplicates").text.count("% alike</span>") == 0
+    page = owner.get("/knowledge/articles/duplicates").text
+    assert page.count("alike in meaning,") == 0
+
+    page = undone(owner, page)
+    assert "Saved. It is found from now on." in page
+    assert page.count("alike in meaning,") == 2
+    for name in ("Archive this one", "Not a duplicate"):
+        labels = re.findall(f'aria-label="{name}: ([^"]+)"', page)
+        assert len(labels) == page.count(f"{name}</button>")
+        assert all(third.title in label or second.title in label or first.title in label for label in labels)
+    owner.post("/knowledge/articles/duplicates", data=pair)
+    page = undone(owner, owner.get("/knowledge/articles/duplicates").text)
+    assert "These two are shown again." in page
+    assert page.count("alike in meaning,") == 3
+    assert "Undo" not in page
     assert owner.post("/knowledge/articles/duplicates", data={"first": "7"}).status_code == 404
     assert session.scalar(select(func.count(Passage.id)).where(Passage.vector.is_(None))) == 0
 
 
-def test_close_pairs_are_those_that_looking_at_every_pair_finds() -> None:
+def test_duplicates_share_wording_too_in_languages_that_the_model_does_not_speak(
+    with_model: Flask, session: Session, sign_in: SignIn
+) -> None:
+    french = "Une carte cadeau est valable cinq ans à partir de la date d'achat. Elle ne peut pas être remboursée."
+    other = "Une lampe abîmée est remplacée dans les trente jours. Demandez une photo avant d'envoyer la nouvelle."
+    chinese = "礼品卡自购买之日起五年内有效。余额不能兑换成现金，也不能转给其他人使用。请客户提供卡上的号码。"
+    texts = [
+        ("fr", "Cartes cadeaux", french),
+        ("fr", "Validité des cartes", french.replace("ne peut pas", "ne peut jamais")),
+        ("fr", "Lampes abîmées", other),
+        ("en", "Cartes, read as English", french),
+        ("zh", "礼品卡", chinese),
+        ("zh", "礼品卡的有效期", chinese.replace("请客户", "请让客户")),
+        ("zh", "为什么我的帐户被锁？", "• 为什么我的帐户被停用？\n• 我如何删除自己的账户？"),
+        ("zh", "我如何更改密码？", "• 如果我丢失了电话或个人密钥，如何登录账户？"),
+    ]
+    for language, title, text in texts:
+        make_article(session, title, text, language=language)
+    session.commit()
+    with with_model.app_context():
+        embed_missing(encoder(), db.session.commit)
+        held = vectors_of_articles()
+        links = held.vectors[np.argsort(held.ids)[-2:]]
+        assert links[0] @ links[1] > 0.8  # two lists of links that are about different things
+    page = sign_in("supervisor").get("/knowledge/articles/duplicates?alike=70").text
+    assert page.count("alike in meaning,") == 2
+    for _, title, _ in texts:
+        assert (f">{title}</a>" in page) == (
+            title in ("Cartes cadeaux", "Validité des cartes", "礼品卡", "礼品卡的有效期")
+        )
+
+
+def test_close_pairs_are_those_that_looking_at_every_pair_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     vectors = rng.standard_normal((1_100, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = close_pairs(vectors, 0.93, most=10_000)
-    cosines = vectors @ vectors.T
-    plain = {(a, b) for a, b in zip(*np.nonzero(cosines >= 0.93), strict=True) if a < b}
-    assert {(a, b) for a, b, _ in found} == plain
-    assert [score for _, _, score in found] == sorted((score for _, _, score in found), reverse=True)
+    languages = rng.choice(["en", "fr"], 1_100)
+    sketches = rng.integers(0, 3, (1_100, BINS)).astype(np.uint32)  # every two share a third, more or less
+    held = Held(1, np.arange(1_100) + 7, languages, vectors, sketches, left_out=False)
+    found = close_pairs(held, 0.93, most=10_000)
+    wording = shared(np.repeat(sketches, 1_100, axis=0), np.tile(sketches, (1_100, 1))).reshape(1_100, 1_100)
+    alike = (vectors @ vectors.T >= 0.93) & (languages[:, None] == languages) & (wording >= WORDING)
+    assert {(a - 7, b - 7) for a, b, _, _ in found} == {
+        (a, b) for a, b in zip(*np.nonzero(alike), strict=True) if a < b
+    }
+    assert [one[3] for one in found] == sorted((one[3] for one in found), reverse=True)
+    monkeypatch.setattr(duplicates, "LOOKED_AT", 9)  # of each of three blocks, the closest in meaning
+    few = close_pairs(held, 0.93, most=10_000)
+    assert set(few) < set(found)
+    assert len(few) <= 3 * 9
+    assert max(found, key=lambda one: one[2]) in few

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from console.db import db, utc_now
 from console.events import Event
+from knowledge import gap_queries
 from knowledge.embedding import encoder
 from knowledge.gaps import note_gap, says_something, stamp
 from knowledge.models import ArticleState, AskedIn, AskedQuestion, GapState, KnowledgeGap
@@ -26,6 +30,7 @@ from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction, make_user
 from tests.factories_knowledge import make_article
 from tests.listening import statements
+from tests.undoing import undone
 
 SignIn = Callable[..., FlaskClient]
 MODEL = "of the test"
@@ -225,10 +230,16 @@ def test_a_gap_is_given_to_an_owner(sign_in: SignIn, session: Session) -> None:
     assert refused.status_code == 422 and "may write articles" in refused.text
     assert post(client, gap, "assignment", user_id=client.user.id).status_code == 303  # type: ignore[attr-defined]
     assert state_of(session, gap) is GapState.ASSIGNED
+    assert "It is yours now." in client.get(f"/knowledge/gaps/{gap.id}").text
+    colleague = make_user(session, "supervisor", name="Ines O’Hara")
+    session.commit()
+    post(client, session.get_one(KnowledgeGap, gap.id), "assignment", user_id=colleague.id)
+    session.expire_all()
+    assert "Given to Ines O’Hara." in client.get(f"/knowledge/gaps/{gap.id}").text
     assert post(client, session.get_one(KnowledgeGap, gap.id), "assignment", user_id="").status_code == 303
     assert state_of(session, gap) is GapState.OPEN
     kinds = session.scalars(select(Event.kind).where(Event.subject_type == "knowledge_gaps")).all()
-    assert kinds == ["gap.assigned", "gap.assigned"]
+    assert kinds == ["gap.assigned"] * 3
 
 
 def test_only_a_published_article_solves_a_gap(sign_in: SignIn, session: Session) -> None:
@@ -328,6 +339,64 @@ def test_a_gap_far_in_meaning_is_found_by_its_words_and_brings_its_draft_and_ans
     assert (kept.state, kept.article_id, kept.assigned_to_id) == (GapState.ASSIGNED, draft.id, writer.id)
 
 
+def facts(session: Session, gap_id: int) -> dict[str, Any]:
+    session.expire_all()
+    row = session.scalars(select(KnowledgeGap).where(KnowledgeGap.id == gap_id)).one_or_none()
+    names = [name for name in KnowledgeGap.__table__.columns.keys() if name != "vector"]  # noqa: SIM118
+    found = {name: getattr(row, name) for name in names} if row else {}
+    questions = select(AskedQuestion.text).where(AskedQuestion.gap_id == gap_id).order_by(AskedQuestion.id)
+    return found | {"questions": session.scalars(questions).all()}
+
+
+def test_a_merger_is_taken_back_with_all_that_each_gap_had(sign_in: SignIn, session: Session) -> None:
+    client = sign_in("supervisor")
+    article = make_article(session, "Wrapping", "We gift wrap.")
+    first = make_gap(session, "Gift wrap?", days_ago=1, asked=3, vector=unit(1, 0), model=MODEL)
+    session.add(question("Gift wrap?", unit(1, 0), gap_id=first.id, asked_at=utc_now() - timedelta(days=3)))
+    second = make_gap(
+        session, "Is it “wrapped” & tied?", days_ago=8, asked=1, vector=unit(0, 1), model=MODEL,
+        article_id=article.id, decided_by_id=client.user.id, decided_at=utc_now(), state=GapState.SOLVED,  # type: ignore[attr-defined]
+    )  # fmt: skip
+    session.add(question("Wrapped?", unit(0, 1), gap_id=second.id))
+    session.commit()
+    ids = first.id, second.id
+    before = [facts(session, one) for one in ids]
+    post(client, first, "merger", other_id=second.id)
+    assert facts(session, ids[1]) == {"questions": []}
+    page = client.get(f"/knowledge/gaps/{ids[0]}").text
+    assert "Now one gap, with the questions of both." in page
+    assert "Two gaps again." in undone(client, page)
+    session.expunge_all()
+    assert [facts(session, one) for one in ids] == before
+    middles = session.scalars(select(KnowledgeGap.vector).order_by(KnowledgeGap.id)).all()
+    assert [np.frombuffer(one or b"", np.float32).round(3).tolist() for one in middles] == [[1, 0], [0, 1]]
+    assert "can no longer be taken apart" in undone(client, page)
+
+
+def test_what_was_asked_or_decided_since_a_merger_is_not_lost_when_it_is_taken_back(
+    sign_in: SignIn, session: Session
+) -> None:
+    client, gone = sign_in("supervisor"), make_gap(session, "Wrapped?")
+    kept = make_gap(session, "Gift wrap?", asked=2)
+    ids = kept.id, gone.id
+    post(client, kept, "merger", other_id=gone.id)
+    page = client.get(f"/knowledge/gaps/{ids[0]}").text
+    session.expire_all()
+    add(session, question("And ribbons?", gap_id=ids[0]))
+    kept.asked, kept.last_asked_at = kept.asked + 1, utc_now()
+    latest = kept.last_asked_at
+    session.commit()
+    undone(client, page)
+    session.expunge_all()
+    now = facts(session, ids[0])
+    assert (now["asked"], now["last_asked_at"], now["questions"]) == (3, latest, ["Gift wrap?", "And ribbons?"])
+    post(client, session.get_one(KnowledgeGap, ids[0]), "merger", other_id=ids[1])
+    page = client.get(f"/knowledge/gaps/{ids[0]}").text
+    post(client, session.get_one(KnowledgeGap, ids[0]), "state", state="ignored")
+    assert "A colleague changed this gap" in undone(client, page)
+    assert facts(session, ids[1]) == {"questions": []}
+
+
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
     """What each does when all begin at one moment."""
     start = Barrier(len(acts))
@@ -381,6 +450,36 @@ def test_an_article_is_chosen_by_its_words_or_its_title(sign_in: SignIn, session
     assert "Presents" in near and "% sure" in near
     assert "Zeppelin rides" in client.get(f"/knowledge/gaps/{gap.id}/nearby?q=zepp", headers=HTMX).text
     assert "Nothing is called that" in client.get(f"/knowledge/gaps/{gap.id}/nearby?q=qqq", headers=HTMX).text
+
+
+def test_the_list_is_a_file_that_no_spreadsheet_runs(
+    sign_in: SignIn, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gap_queries, "AT_ONCE", 2)
+    client = sign_in("supervisor")
+    article = make_article(session, "@Wrapping")
+    for number in range(4):
+        make_gap(session, f"Question {number}?", asked=10 - number)
+    owner = make_user(session, name="-Olga")
+    make_gap(session, '=HYPERLINK("x")', days_ago=9, asked=30, assigned_to_id=owner.id, state=GapState.ASSIGNED)
+    make_gap(session, "+44?", asked=1, state=GapState.SOLVED, article_id=article.id)
+    link = re.search(r'href="([^"]+)" download aria-label="These gaps as CSV"', client.get("/knowledge/gaps").text)
+    assert link is not None
+    response = client.get(html.unescape(link[1]))
+    assert re.fullmatch(r'attachment; filename="gaps-[0-9-]+.csv"', response.headers["Content-Disposition"])
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [row["question"] for row in rows] == ['\'=HYPERLINK("x")', *[f"Question {number}?" for number in range(4)]]
+    assert [rows[0][name] for name in ("assigned_to", "asked", "this_week", "week_before")] == [
+        "'-Olga",
+        "30",
+        "0",
+        "1",
+    ]
+    solved = client.get("/knowledge/gaps/list.csv?show=solved").text
+    assert "'+44?" in solved and "'@Wrapping" in solved and "Question" not in solved
+    assert "Question 3?" in client.get("/knowledge/gaps/list.csv?q=question 3").text
+    assert "HYPERLINK" not in client.get("/knowledge/gaps/list.csv?q=question 3").text
+    assert sign_in("agent").get("/knowledge/gaps/list.csv").status_code == 403
 
 
 def test_older_questions_come_when_asked_for(sign_in: SignIn, session: Session) -> None:

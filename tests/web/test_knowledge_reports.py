@@ -65,6 +65,23 @@ def test_stale_articles_are_overdue_or_long_unchecked(sign_in: SignIn, session: 
     assert titles(sign_in("supervisor"), "stale") == ["Untouched and used", "Overdue"]
 
 
+def test_expired_articles_are_those_past_their_last_day(sign_in: SignIn, session: Session) -> None:
+    today = utc_now().date()
+    make_article(session, "Ended", expires_on=today - timedelta(days=3))
+    used = make_article(session, "Ended and missed", expires_on=today - timedelta(days=2))
+    make_article(session, "Going on", expires_on=today + timedelta(days=3))
+    make_article(session, "Gone", expires_on=today - timedelta(days=3), state=ArticleState.ARCHIVED)
+    feel(session, used, F.OPENED)
+    client = sign_in("supervisor")
+    assert titles(client, "expired") == ["Ended and missed", "Ended"]
+    assert "Ended and missed" in client.get("/knowledge/reports").text
+    rows = list(csv.DictReader(io.StringIO(client.get("/knowledge/reports/expired.csv").text)))
+    assert [(row["title"], row["expires_on"]) for row in rows] == [
+        ("Ended and missed", (today - timedelta(days=2)).isoformat()),
+        ("Ended", (today - timedelta(days=3)).isoformat()),
+    ]
+
+
 def test_an_article_of_nobody_is_said_to_be_nobodys(sign_in: SignIn, session: Session) -> None:
     make_article(session, "Orphan", updated_at=utc_now() - timedelta(days=400))
     session.commit()
@@ -202,6 +219,8 @@ def test_the_plots_count_each_day_and_week(sign_in: SignIn, session: Session, bu
 def test_each_list_is_a_file_that_no_spreadsheet_runs(sign_in: SignIn, session: Session, kind: Kind) -> None:
     old = utc_now() - timedelta(days=400)
     article = make_article(session, '=HYPERLINK("x")', updated_at=old, verify_by=old.date())
+    article.expires_on = old.date() if kind is Kind.EXPIRED else None
+    session.commit()
     if kind is Kind.UNOPENED:
         feel(session, article, *[F.DISPLAYED] * 5)
     if kind is Kind.UNHELPFUL:
