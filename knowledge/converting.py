@@ -25,6 +25,8 @@ LISTS = {"ul", "ol", "menu"}
 SPECIAL = re.compile(r"([\\`*<\[\]]|(?<!\w)_|_(?!\w)|~(?=~))")
 LINE_START = re.compile(r"^(#{1,6}\s|[-+]\s|>|={3,}|-{3,}|\d{1,9}[.)]\s)", re.MULTILINE)
 GLUED_PICTURE = re.compile(r"(\w?)(!\[[^\[\]]*\]\([^()]*\))(?=([\w!]?))")
+# A mark that ends in punctuation right before a word, as Chinese is written, is none to CommonMark.
+MARKED = re.compile(r"\*\*([^\s*](?:[^*\n]*\w)?)([^\w*\n]*)\*\*(\w?)")
 ADDRESS = re.compile(r"(https?://|mailto:|tel:)[^\s<>]+$", re.IGNORECASE)
 RELATIVE = re.compile(r"(?![a-zA-Z][a-zA-Z0-9+.-]*:|//|#)[^\s<>\"]+$")
 # What a picture's file is called: without spaces, as a camera or a screenshot calls it, or as a hash or UUID.
@@ -355,10 +357,16 @@ def paragraph(run: str) -> Iterator[str]:
 
 
 def unglued(words: str) -> str:
-    """A picture's words stand apart from the words beside it."""
-    return GLUED_PICTURE.sub(
+    """A picture's words stand apart from the words beside it, and a mark ends where Markdown sees it."""
+    apart = GLUED_PICTURE.sub(
         lambda found: f"{found[1]}{' ' if found[1] else ''}{found[2]}{' ' if found[3] else ''}", words
     )
+    return MARKED.sub(ended, apart)
+
+
+def ended(mark: re.Match[str]) -> str:
+    words, stop, after = mark.groups()
+    return f"**{words}**{stop}{after}" if stop and after else mark[0]
 
 
 def unmarked(match: re.Match[str]) -> str:

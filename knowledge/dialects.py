@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from knowledge.converting import Unreadable, is_only_a_name, to_markdown
+from knowledge.converting import MARKED, Unreadable, ended, is_only_a_name, to_markdown
 from knowledge.decoding import decoded
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -78,6 +78,7 @@ def without_liquid(body: str, meta: Mapping[str, Any]) -> str:
     body = FIELD.sub(lambda found: value if isinstance(value := meta.get(found[1]), str) else "", body)
     for pattern, replacement in OTHERS:
         body = pattern.sub(replacement, body)
+    body = MARKED.sub(ended, body)
     return without_elements(PICTURE.sub(lambda found: "![]" if is_only_a_name(found[1]) else found[0], body))
 
 

@@ -41,6 +41,7 @@ from knowledge.rendering import render
     ("<dl><dt>Term<dd>Meaning</dl>", "**Term**\n\nMeaning"),
     ("<p># no heading, 1 * 2, &lt;b&gt;</p>", "\\# no heading, 1 \\* 2, \\<b>"),
     ("<p>1. no list</p>", "1\\. no list"),
+    ("<p><b>要点：</b>如果</p><li><b>Note:</b>as it is", "**要点**：如果\n\n**Note**:as it is"),
 ])  # fmt: skip
 def test_html_becomes_markdown_that_says_the_same(source: str, markdown: str) -> None:
     assert to_markdown(source)[1] == markdown

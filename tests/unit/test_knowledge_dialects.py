@@ -55,6 +55,16 @@ def test_whatever_else_stands_in_markdown_stays(body: str) -> None:
     assert plain(body) == body
 
 
+@pytest.mark.parametrize(("body", "shown"), [
+    ("**警告：**我们不建议。", "**警告**：我们不建议。"),
+    ("**Note:** as it is, **b**: and **c.** D", "**Note:** as it is, **b**: and **c.** D"),
+    ("a **b.** c **d**e", "a **b.** c **d**e"),
+    ("**(a)**, then select **B** and **C!**d", "**(a)**, then select **B** and **C**!d"),
+])  # fmt: skip
+def test_a_mark_that_ends_before_a_word_is_one(body: str, shown: str) -> None:
+    assert plain(body) == shown
+
+
 def test_two_elements_and_what_is_between_keep_their_order() -> None:
     body = plain("<ul><li>one</li></ul>\nbetween\n<div>\n<ul><li>two</li></ul>\n\n<p>three</p></div>\nlast")
     assert [line for line in body.splitlines() if line] == ["- one", "between", "- two", "three", "last"]
