@@ -109,7 +109,8 @@ def flash_with_undo(text: str, url: str, **fields: Any) -> None:
 
 def flash_with_button(text: str, button: str, url: str, kind: str = "good", **fields: Any) -> None:
     """Say on the next page what was done, beside a button that sends these fields to the address."""
-    flash({"text": text, "button": button, "url": url, "fields": fields}, kind)  # type: ignore[arg-type]
+    message: Any = {"text": text, "button": button, "url": url, "fields": fields}
+    flash(message, kind)
 
 
 def wants_partial() -> bool:

@@ -342,7 +342,7 @@ def test_a_gap_far_in_meaning_is_found_by_its_words_and_brings_its_draft_and_ans
 def facts(session: Session, gap_id: int) -> dict[str, Any]:
     session.expire_all()
     row = session.scalars(select(KnowledgeGap).where(KnowledgeGap.id == gap_id)).one_or_none()
-    names = [name for name in KnowledgeGap.__table__.columns.keys() if name != "vector"]  # noqa: SIM118
+    names = [column.name for column in KnowledgeGap.__table__.columns if column.name != "vector"]
     found = {name: getattr(row, name) for name in names} if row else {}
     questions = select(AskedQuestion.text).where(AskedQuestion.gap_id == gap_id).order_by(AskedQuestion.id)
     return found | {"questions": session.scalars(questions).all()}
@@ -350,12 +350,12 @@ def facts(session: Session, gap_id: int) -> dict[str, Any]:
 
 def test_a_merger_is_taken_back_with_all_that_each_gap_had(sign_in: SignIn, session: Session) -> None:
     client = sign_in("supervisor")
-    article = make_article(session, "Wrapping", "We gift wrap.")
+    article, decider = make_article(session, "Wrapping", "We gift wrap."), make_user(session)
     first = make_gap(session, "Gift wrap?", days_ago=1, asked=3, vector=unit(1, 0), model=MODEL)
     session.add(question("Gift wrap?", unit(1, 0), gap_id=first.id, asked_at=utc_now() - timedelta(days=3)))
     second = make_gap(
         session, "Is it “wrapped” & tied?", days_ago=8, asked=1, vector=unit(0, 1), model=MODEL,
-        article_id=article.id, decided_by_id=client.user.id, decided_at=utc_now(), state=GapState.SOLVED,  # type: ignore[attr-defined]
+        article_id=article.id, decided_by_id=decider.id, decided_at=utc_now(), state=GapState.SOLVED,
     )  # fmt: skip
     session.add(question("Wrapped?", unit(0, 1), gap_id=second.id))
     session.commit()
