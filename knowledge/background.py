@@ -23,7 +23,7 @@ from knowledge.chance import Chance
 from knowledge.chunking import sentences
 from knowledge.embedding import Encoder, unpacked
 from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import Rarity, Wording, alike
+from knowledge.likeness import Rarity, alike, wordings
 from knowledge.models import Article, ArticleState, KnowledgeRevision, Passage
 from knowledge.nearby import Vectors
 from knowledge.questions import Speller
@@ -205,13 +205,6 @@ def self_asked(bare: Background, texts: Sequence[str], owners: np.ndarray, vecto
     places = [int(place) for place in np.random.default_rng(0).permutation(len(texts))[:SELF_ASKED]]
     centred = bare.centred(vectors)
     said = [TOKEN.findall(text.casefold()) for text in texts]
-    wordings: dict[int, Wording] = {}
-
-    def wording(place: int) -> Wording:
-        if place not in wordings:
-            wordings[place] = Wording(texts[place], bare.rarity)
-        return wordings[place]
-
     found: dict[int, list[float]] = defaultdict(list)
     for place in places:
         own = np.flatnonzero(owners == owners[place])
@@ -220,8 +213,8 @@ def self_asked(bare: Background, texts: Sequence[str], owners: np.ndarray, vecto
             continue
         cosines = centred[own] @ centred[place]
         nearest = np.argsort(-cosines)[:RIVALS]
-        best = alike(wording(place), [wording(int(other)) for other in own[nearest]], cosines[nearest]).max()
-        found[int(owners[place])].append(float(best))
+        asked, *others = wordings([texts[at] for at in (place, *own[nearest].tolist())], bare.rarity)
+        found[int(owners[place])].append(float(alike(asked, others, cosines[nearest]).max()))
     if not found:
         return LEAST_SURE
     values = np.array([value for of_one in found.values() for value in of_one])

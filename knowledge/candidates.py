@@ -19,7 +19,6 @@ from knowledge.nearby import Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
 REREAD = 30  # articles that are read sentence by sentence
-NONE_STORED = np.zeros(0, np.int8)
 
 
 class Sentences(NamedTuple):
@@ -159,9 +158,9 @@ def unread(pieces: Pieces) -> Read:
 def sentences_of(pieces: Pieces, asked: Asked, vector: Vectors, held: Held) -> Read:
     """The sentences of those passages that have vectors of a question's length: all compared in one product."""
     passages = held.passages(pieces.ids.tolist())
-    stored = [passages[id].sentence_vectors if id in passages else NONE_STORED for id in pieces.ids.tolist()]
-    stored = [packed if len(packed) % len(vector) == 0 else NONE_STORED for packed in stored]
-    rows = unpacked(np.concatenate(stored), len(vector))
+    stored = [passages[id].sentence_vectors or b"" if id in passages else b"" for id in pieces.ids.tolist()]
+    stored = [packed if len(packed) % len(vector) == 0 else b"" for packed in stored]
+    rows = unpacked(b"".join(stored), len(vector))
     if not len(rows):
         return unread(pieces)
     cosines = rows @ vector

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge.likeness import COMPARED, Rarity, Wording, alike
+from knowledge.likeness import COMPARED, Rarity, alike, wordings
 from knowledge.nearby import Vectors
 
 # Sentences that hardly any article answers; what a question is judged by must not depend on any one of them.
@@ -39,7 +39,7 @@ def measured(
     near = (passages @ everyday.T).max(axis=0)
     best = []
     for words, cosines in zip(EVERYDAY, centred @ sentences.T, strict=True):
-        own = Wording(words, rarity)
         nearest = np.argsort(-cosines)[:COMPARED]
-        best.append(alike(own, [Wording(texts[at], rarity) for at in nearest], cosines[nearest]).max())
+        own, *others = wordings([words, *(texts[at] for at in nearest)], rarity)
+        best.append(alike(own, others, cosines[nearest]).max())
     return Chance(float(np.quantile(best, 0.85)), float(np.quantile(near, 0.95)))

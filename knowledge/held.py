@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 from flask import current_app
-from numpy.typing import NDArray
 from sqlalchemy import Executable, and_, bindparam, func, select, text
 
 from console.db import db
-from knowledge.keywords import TOKEN, Places, stem, words_in_common
+from knowledge.keywords import Places
 from knowledge.models import Article, ArticleChange, ArticleLink, Audience, Passage
 from knowledge.ranking import SURE_ENOUGH
 
@@ -76,8 +73,7 @@ class Found:
         return self.verify_by is not None and self.verify_by < today
 
 
-@dataclass(frozen=True, eq=False)
-class ReadPassage:
+class ReadPassage(NamedTuple):
     """A passage as searches read it."""
 
     id: int
@@ -85,21 +81,11 @@ class ReadPassage:
     title: str
     heading: str
     text: str
-    sentence_vectors: NDArray[np.int8]  # one after the other, see knowledge.embedding.packed
+    sentence_vectors: bytes | None  # one after the other, see knowledge.embedding.packed
 
     @property
     def whole(self) -> str:
         return f"{self.title} {self.heading} {self.text}"
-
-    @cached_property
-    def stems(self) -> frozenset[str]:
-        return frozenset(map(stem, set(TOKEN.findall(self.whole))))
-
-    def words_in_common(self, words: Collection[str], beginning: str = "") -> list[str]:
-        """Which of a question's words it holds, in the question's order."""
-        if beginning:
-            return words_in_common(list(words), self.whole, beginning=beginning)
-        return [word for word in words if stem(word) in self.stems]
 
 
 class Held:
@@ -135,7 +121,7 @@ class Held:
 
     def passages(self, ids: Collection[int]) -> dict[int, ReadPassage]:
         """Some passages, those that are not held by one statement; left out what is not there."""
-        return completed(self._passages, ids, PASSAGES, as_passage)
+        return completed(self._passages, ids, PASSAGES, ReadPassage._make)
 
     def articles(self, ids: Collection[int]) -> dict[int, Found]:
         """The same of articles."""
@@ -166,11 +152,6 @@ def completed(
         held.update(read)
         found |= read
     return found
-
-
-def as_passage(row: Any) -> ReadPassage:
-    id, article_id, title, heading, words, vectors = row
-    return ReadPassage(id, article_id, title, heading, words, np.frombuffer(vectors or b"", np.int8))
 
 
 @dataclass(frozen=True)

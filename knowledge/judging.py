@@ -10,8 +10,8 @@ from knowledge.candidates import Candidate
 from knowledge.chance import NOTHING
 from knowledge.chunking import sentences
 from knowledge.held import ReadPassage
-from knowledge.keywords import TOKEN, stem
-from knowledge.likeness import COMPARED, alike, covered, told_by, wording
+from knowledge.keywords import TOKEN, stem, words_in_common
+from knowledge.likeness import COMPARED, alike, covered, kept_wordings, told_by
 from knowledge.looking_up import Asked
 from knowledge.ranking import Evidence, confidence
 
@@ -41,7 +41,7 @@ def judged(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, Read
         return Verdict(max(by_words[:JUDGED]), by_words)
     likely = likenesses(asked, found, passages)
     telling = told_by([stem(word) for word in asked.words], background.rarity)
-    shares = [covered(telling, [passages[id].stems for id in one.passage_ids if id in passages]) for one in found]
+    shares = [covered(telling, folded(one, passages)) for one in found]
     others = [one.score for one in found[1 : 1 + BEHIND]]
     lead = found[0].score - sum(others) / len(others) if others else ALONE
     by_chance = background.chance or NOTHING
@@ -59,17 +59,18 @@ def tells_something(asked: Asked, found: Sequence[Candidate], passages: Mapping[
     if any(not word.isdigit() for word in asked.words):
         return True
     numbers = [word for word in asked.words if len(word) >= SHORTEST_NUMBER]
-    return bool(numbers) and set(numbers) <= set(TOKEN.findall(words_of(found[0], passages)))
+    return bool(numbers) and set(numbers) <= set(TOKEN.findall(" ".join(folded(found[0], passages))))
 
 
-def words_of(one: Candidate, passages: Mapping[int, ReadPassage]) -> str:
-    return " ".join(passages[id].whole for id in one.passage_ids if id in passages)
+def folded(one: Candidate, passages: Mapping[int, ReadPassage]) -> list[str]:
+    """The words of its passages that were read, case-folded."""
+    return [passages[id].whole.casefold() for id in one.passage_ids if id in passages]
 
 
 def sure_by_words(asked: Asked, one: Candidate, passages: Mapping[int, ReadPassage]) -> float:
     """Without a model it rests on words alone: a third of them, or three, are enough."""
     own = [passages[id] for id in one.passage_ids if id in passages]
-    common = len({word for passage in own for word in passage.words_in_common(asked.words, asked.beginning)})
+    common = len({w for passage in own for w in words_in_common(asked.words, passage.whole, beginning=asked.beginning)})
     return 1.0 if common >= 3 or 0 < len(asked.words) <= 3 * common else 0.0
 
 
@@ -85,7 +86,7 @@ def likenesses(asked: Asked, found: Sequence[Candidate], passages: Mapping[int, 
                 near += [(cosine, place, text, span) for cosine, span in zip(own.centred, spans, strict=True)]
     near.sort(key=itemgetter(0), reverse=True)
     del near[COMPARED:]
-    wordings = [wording(text[begin:end], asked.background.rarity) for _, _, text, (begin, end) in near]
+    wordings = kept_wordings([text[begin:end] for _, _, text, (begin, end) in near], asked.background.rarity)
     likely = alike(asked.wording, wordings, [cosine for cosine, *_ in near])
     for (_, place, *_), value in zip(near, likely.tolist(), strict=True):
         result[place] = max(result[place], value)

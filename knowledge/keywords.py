@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -180,9 +180,22 @@ def unpacked(packed: bytes | None) -> Numbers:
 
 def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") -> list[str]:
     """Which of a question's words a passage holds, in the question's order."""
-    tokens = {token.casefold() for token in TOKEN.findall(passage)}
-    held = {stem(token) for token in tokens}
-    common = [word for word in words if stem(word) in held]
-    if beginning and beginning not in common and any(token.startswith(beginning) for token in tokens):
+    text = passage.casefold()
+    common = [word for word in words if stands_in(stem(word), text)]
+    if beginning and beginning not in common and any(tokens_from(beginning, text)):
         common.append(beginning)
     return common
+
+
+def stands_in(stemmed: str, text: str) -> bool:
+    """Whether a word with this stem stands in a case-folded text. A stem is the beginning of its words."""
+    return stemmed in text and any(stem(token) == stemmed for token in tokens_from(stemmed, text))
+
+
+def tokens_from(beginning: str, text: str) -> Iterator[str]:
+    """The words of a text that begin so. To look for each takes less than to take the text apart."""
+    at = text.find(beginning)
+    while at >= 0:
+        if (at == 0 or not text[at - 1].isalnum()) and (token := TOKEN.match(text, at)):
+            yield token[0]
+        at = text.find(beginning, at + 1)

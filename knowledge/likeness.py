@@ -7,19 +7,22 @@ words forgive typing errors. Plain texts and numbers in, numbers out.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stem
+from knowledge.keywords import STOP_STEMS, TOKEN, rarity, stands_in, stem
 from knowledge.ranking import likeness
 
 COMMON_WORD = 0.15  # how much a word that says nothing weighs beside one that does
 SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
 COMPARED = 12  # sentences nearest in meaning, whose words are compared
+BITS = 50  # of a part's number: two of a sentence are the same by chance once in ten thousand million times
+MOST_TOGETHER = 1 << (62 - BITS)
+MOST_KEPT = 10_000  # sentences
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
 
 Parts = NDArray[np.int64]
@@ -33,6 +36,7 @@ class Rarity:
 
     passages: int
     holders: Mapping[str, int]
+    wordings: dict[str, Wording] = field(default_factory=dict)  # of sentences, see kept_wordings
     _weights: dict[str, float] = field(default_factory=dict)  # of those that are among the passages
 
     def share(self, stemmed: str) -> float:
@@ -53,17 +57,15 @@ class Rarity:
         return self.of(stemmed) * (COMMON_WORD if stemmed in STOP_STEMS else 1.0)
 
 
+@dataclass(frozen=True, eq=False)
 class Wording:
     """A text's words and parts of words, made once and compared often; about three kilobytes for a sentence."""
 
-    def __init__(self, text: str, rarity: Rarity) -> None:
-        tokens = [token.casefold() for token in TOKEN.findall(text)]
-        self.weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, tokens))}
-        self.length = math.sqrt(sum(weight * weight for weight in self.weights.values())) or 1.0
-        parts = np.concatenate([NO_PARTS, *map(parts_of, tokens)])
-        self.parts, counts = np.unique(parts, return_counts=True)  # in order
-        self.counts = 1 + np.log(counts)  # a part that is there twice counts less than double
-        self.parts_length = float(np.linalg.norm(self.counts)) or 1.0
+    weights: Mapping[str, float]  # of its stems
+    length: float
+    parts: Parts  # distinct and in order
+    counts: Scores  # of each part; one that is there twice counts less than double
+    parts_length: float
 
     def shared_words(self, other: Wording) -> float:
         """The cosine of the two texts' weighed words, 0 to 1."""
@@ -84,10 +86,34 @@ class Wording:
         return np.bincount(owners, products, len(others)) / (self.parts_length * lengths)
 
 
-@lru_cache(maxsize=10_000)
-def wording(text: str, rarity: Rarity) -> Wording:
-    """The wording of a sentence that is likely to be compared again."""
-    return Wording(text, rarity)
+def wordings(texts: Sequence[str], rarity: Rarity) -> list[Wording]:
+    """The wording of each of at most MOST_TOGETHER texts. Their parts are counted all at once."""
+    tokens = [[token.casefold() for token in TOKEN.findall(text)] for text in texts]
+    each = [np.concatenate([NO_PARTS, *map(parts_of, own)]) for own in tokens]
+    marked = [parts + (place << BITS) for place, parts in enumerate(each)]
+    parts, times = np.unique(np.concatenate([NO_PARTS, *marked]), return_counts=True)
+    counts = 1 + np.log(times)
+    ends = np.searchsorted(parts, np.arange(len(texts) + 1) << BITS).tolist()
+    lengths = np.sqrt(np.bincount(parts >> BITS, counts * counts, len(texts))).tolist()
+    made = []
+    for place, (own, start, end) in enumerate(zip(tokens, ends, ends[1:], strict=False)):
+        weights = {stemmed: rarity.weight(stemmed) for stemmed in set(map(stem, own))}
+        length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
+        distinct = parts[start:end] - (place << BITS)
+        made.append(Wording(weights, length, distinct, counts[start:end], lengths[place] or 1.0))
+    return made
+
+
+def kept_wordings(texts: Sequence[str], rarity: Rarity) -> list[Wording]:
+    """The same of sentences that are likely to be compared again. Many threads may ask at once."""
+    kept = rarity.wordings
+    own = {text: made for text in texts if (made := kept.get(text))}
+    missing = [text for text in texts if text not in own]
+    own |= zip(missing, wordings(missing, rarity), strict=True)
+    if len(kept) + len(missing) > MOST_KEPT:
+        kept.clear()
+    kept.update(own)
+    return [own[text] for text in texts]
 
 
 def alike(one: Wording, others: Sequence[Wording], cosines: Sequence[float]) -> Scores:
@@ -98,12 +124,12 @@ def alike(one: Wording, others: Sequence[Wording], cosines: Sequence[float]) -> 
 
 @lru_cache(maxsize=20_000)
 def parts_of(token: str) -> Parts:
-    """Runs of letters in a word, its edges included, as numbers that are this process's own."""
+    """Runs of letters in a word, its edges included, as numbers of BITS bits that are this process's own."""
     edged = f" {token} "
     runs = (
         edged[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(len(edged) - size + 1)
     )
-    return np.fromiter(map(hash, runs), np.int64)
+    return np.fromiter(map(hash, runs), np.int64) & ((1 << BITS) - 1)
 
 
 def told_by(stems: Iterable[str], rarity: Rarity) -> dict[str, float]:
@@ -111,7 +137,7 @@ def told_by(stems: Iterable[str], rarity: Rarity) -> dict[str, float]:
     return {word: rarity.of(word) for word in set(stems) if word not in STOP_STEMS}
 
 
-def covered(told: Mapping[str, float], held: Sequence[Container[str]]) -> float:
-    """Which share of what a question tells is in any of some passages' stems, 0 to 1."""
-    found = sum(weight for word, weight in told.items() if any(word in stems for stems in held))
+def covered(told: Mapping[str, float], texts: Sequence[str]) -> float:
+    """Which share of what a question tells is in any of some texts, 0 to 1. `texts` are case-folded."""
+    found = sum(weight for word, weight in told.items() if any(stands_in(word, text) for text in texts))
     return found / (sum(told.values()) + DOUBT)

@@ -16,7 +16,7 @@ from knowledge.beside import beside
 from knowledge.embedding import Encoder
 from knowledge.held import Now, now
 from knowledge.index import Filters, Moment, index_for
-from knowledge.likeness import Wording
+from knowledge.likeness import Wording, wordings
 from knowledge.nearby import NONE, Numbers, Vectors
 
 DEEP = 600  # passages that the keyword search hands over
@@ -44,7 +44,7 @@ class Asked:
     @cached_property
     def wording(self) -> Wording:
         """What its best sentences are compared with, word by word."""
-        return Wording(self.text, self.background.rarity)
+        return wordings([self.text], self.background.rarity)[0]
 
     @property
     def length(self) -> int:

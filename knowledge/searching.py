@@ -19,7 +19,7 @@ from knowledge.held import Found, Held, ReadPassage
 from knowledge.highlighting import Part, excerpt, pick_by_meaning, pick_by_words
 from knowledge.index import Filters, index_for, mean_vector
 from knowledge.judging import JUDGED, judged
-from knowledge.keywords import stem
+from knowledge.keywords import stem, words_in_common
 from knowledge.likeness import Rarity
 from knowledge.looking_up import Asked, LookUp
 from knowledge.models import Article, ArticleLink
@@ -188,7 +188,7 @@ def told(
     candidate: Candidate, confidence: float, asked: Asked, passage: ReadPassage, article: Found, rarity: Rarity
 ) -> Result:
     text = passage.text
-    common = passage.words_in_common(asked.words, asked.beginning)
+    common = words_in_common(asked.words, passage.whole, beginning=asked.beginning)
     common.sort(key=lambda word: -rarity.of(stem(word)))
     picked = None
     if passage.id in candidate.sentences:

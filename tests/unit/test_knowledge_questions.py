@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.keywords import stem
-from knowledge.likeness import Rarity, Wording, covered, told_by
+from knowledge.likeness import Rarity, Wording, covered, told_by, wordings
 from knowledge.questions import MOST_WORDS, Speller, asked_last, plain, rarest
 
 ENGLISH = {"powder", "charge", "trail", "heard"}
@@ -71,7 +71,7 @@ def test_any_text_is_a_question(text: str) -> None:
 
 
 def wording(text: str) -> Wording:
-    return Wording(text, RARITY)
+    return wordings([text], RARITY)[0]
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
@@ -108,9 +108,9 @@ def test_a_part_that_is_there_twice_counts_less_than_double() -> None:
 def test_covered_is_a_matter_of_what_tells_something() -> None:
     lamp, both = told_by(["lamp"], RARITY), told_by(["lamp", "break"], RARITY)
     assert told_by(["lamp", "the", "lamp"], RARITY) == lamp
-    assert covered(lamp, [{"lamp"}]) == covered(lamp, [{"ord"}, {"lamp", "ord"}]) > 0.5
-    assert covered(both, [{"lamp"}]) < covered(both, [{"lamp"}, {"break"}])
-    assert covered(told_by([], RARITY), [{"lamp"}]) == covered(lamp, []) == 0
+    assert covered(lamp, ["a lamp"]) == covered(lamp, ["an order", "lamps, ordered"]) > 0.5
+    assert covered(both, ["a lamp"]) < covered(both, ["a lamp", "it breaks"])
+    assert covered(told_by([], RARITY), ["a lamp"]) == covered(lamp, []) == 0
 
 
 @pytest.mark.parametrize(("text", "asked"), [

