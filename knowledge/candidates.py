@@ -18,7 +18,7 @@ from knowledge.looking_up import Asked, LookUp
 from knowledge.nearby import Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
-REREAD = 30  # articles that are read sentence by sentence
+REREAD = 20  # articles that are read sentence by sentence
 
 
 class Sentences(NamedTuple):

@@ -145,7 +145,7 @@ def completed(
     found = {id: thing for id in ids if (thing := held.get(id)) is not None}
     missing = [id for id in ids if id not in found]
     if missing:
-        rows = db.session.connection().execute(statement, {"ids": missing})
+        rows = db.session.connection().execute(statement, {"ids": missing}).all()
         read = {row[0]: made(row) for row in rows}
         if len(held) + len(read) > MOST:
             held.clear()
