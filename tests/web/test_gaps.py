@@ -7,11 +7,7 @@ import html
 import io
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
-from threading import Barrier
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,45 +21,14 @@ from console.events import Event
 from knowledge import gap_queries
 from knowledge.embedding import encoder
 from knowledge.gaps import note_gap, says_something, stamp
-from knowledge.models import ArticleState, AskedIn, AskedQuestion, GapState, KnowledgeGap
+from knowledge.models import ArticleState, AskedQuestion, GapState, KnowledgeGap
 from tests.conftest import HTMX
 from tests.factories import add, make_customer, make_interaction, make_user
+from tests.factories_gaps import MODEL, at_once, filed, make_gap, post, question, unit
 from tests.factories_knowledge import make_article
 from tests.listening import statements
-from tests.undoing import undone
 
 SignIn = Callable[..., FlaskClient]
-MODEL = "of the test"
-
-
-def unit(*numbers: float) -> bytes:
-    vector = np.array(numbers, np.float32)
-    return (vector / np.linalg.norm(vector)).tobytes()
-
-
-def question(text: str, vector: bytes | None = None, **given: Any) -> AskedQuestion:
-    given.setdefault("asked_at", utc_now())
-    model = MODEL if vector else None
-    return AskedQuestion(text=text, asked_in=AskedIn.SEARCH, vector=vector, model=model, **given)
-
-
-def filed(text: str, vector: bytes | None = None, **given: Any) -> int | None:
-    """File a question as a search does; returns its gap."""
-    row = question(text, vector, **given)
-    note_gap(row, row.asked_at)
-    db.session.add(row)
-    db.session.commit()
-    return row.gap_id
-
-
-def make_gap(session: Session, text: str = "Do you gift wrap?", days_ago: float = 1, **given: Any) -> KnowledgeGap:
-    """A gap with one question."""
-    at = utc_now() - timedelta(days=days_ago)
-    given.setdefault("asked", 1)
-    gap = add(session, KnowledgeGap(question=text, first_asked_at=at, last_asked_at=at, **given))
-    add(session, question(text, gap_id=gap.id, asked_at=at, confidence=0.2))
-    session.commit()
-    return gap
 
 
 def state_of(session: Session, gap: KnowledgeGap) -> GapState:
@@ -217,11 +182,6 @@ def test_a_gap_shows_the_words_and_the_conversation_behind_them(sign_in: SignIn,
     assert "Mercer" not in page, "whose words they are stands in the conversation"
 
 
-def post(client: FlaskClient, gap: KnowledgeGap, what: str, **data: Any) -> Any:
-    data.setdefault("seen", stamp(gap))
-    return client.post(f"/knowledge/gaps/{gap.id}/{what}", data=data)
-
-
 def test_a_gap_is_given_to_an_owner(sign_in: SignIn, session: Session) -> None:
     client, gap = sign_in("supervisor"), make_gap(session)
     agent = make_user(session, "agent")
@@ -297,133 +257,6 @@ def test_a_wording_must_say_something(sign_in: SignIn, session: Session) -> None
     assert post(client, gap, "wording", question=" \0 ").status_code == 422
     session.expire_all()
     assert session.get_one(KnowledgeGap, gap.id).question == "Do you gift wrap?"
-
-
-def test_two_gaps_become_one(sign_in: SignIn, session: Session) -> None:
-    client = sign_in("supervisor")
-    first = make_gap(session, "Gift wrap?", days_ago=1, asked=3, vector=unit(1, 0), model=MODEL)
-    second = make_gap(session, "Wrapped?", days_ago=8, asked=1, vector=unit(0.8, 0.6), model=MODEL)
-    assert "Wrapped?" in client.get(f"/knowledge/gaps/{first.id}/nearby").text
-    assert post(client, first, "merger", other_id=first.id).status_code == 422
-    assert post(client, first, "merger", other_id=987_654_321).status_code == 404
-    assert post(client, first, "merger", other_id=second.id).status_code == 303
-    gone = second.id
-    session.expunge(second)
-    session.expire_all()
-    assert session.get(KnowledgeGap, gone) is None
-    kept = session.get_one(KnowledgeGap, first.id)
-    assert (kept.question, kept.asked) == ("Gift wrap?", 4) and kept.last_asked_at - kept.first_asked_at > timedelta(6)
-    asked = session.scalars(select(AskedQuestion.text).where(AskedQuestion.gap_id == first.id)).all()
-    assert set(asked) == {"Gift wrap?", "Wrapped?"}
-
-
-def test_a_gap_far_in_meaning_is_found_by_its_words_and_brings_its_draft_and_answerer_along(
-    sign_in: SignIn, session: Session
-) -> None:
-    writer = make_user(session, "supervisor")
-    draft = make_article(session, "Wheels", "We true wheels.", state=ArticleState.DRAFT)
-    first = make_gap(session, "Do you mend bicycles?", vector=unit(1, 0), model=MODEL)
-    second = make_gap(
-        session, "Bicycle wheel truing 100%", vector=unit(0, 1), model=MODEL,
-        article_id=draft.id, assigned_to_id=writer.id, state=GapState.ASSIGNED,
-    )  # fmt: skip
-    session.commit()
-    client = sign_in("supervisor")
-    assert "wheel truing" not in client.get(f"/knowledge/gaps/{first.id}/nearby").text
-    found = client.get(f"/knowledge/gaps/{first.id}/nearby?q=wheel bicycle", headers=HTMX).text
-    assert f'name="other_id" value="{second.id}"' in found
-    assert "wheel truing" not in client.get(f"/knowledge/gaps/{first.id}/nearby?q=w%25g", headers=HTMX).text
-    assert post(client, first, "merger", other_id=second.id).status_code == 303
-    session.expunge_all()
-    kept = session.get_one(KnowledgeGap, first.id)
-    assert (kept.state, kept.article_id, kept.assigned_to_id) == (GapState.ASSIGNED, draft.id, writer.id)
-
-
-def facts(session: Session, gap_id: int) -> dict[str, Any]:
-    session.expire_all()
-    row = session.scalars(select(KnowledgeGap).where(KnowledgeGap.id == gap_id)).one_or_none()
-    names = [column.name for column in KnowledgeGap.__table__.columns if column.name != "vector"]
-    found = {name: getattr(row, name) for name in names} if row else {}
-    questions = select(AskedQuestion.text).where(AskedQuestion.gap_id == gap_id).order_by(AskedQuestion.id)
-    return found | {"questions": session.scalars(questions).all()}
-
-
-def test_a_merger_is_taken_back_with_all_that_each_gap_had(sign_in: SignIn, session: Session) -> None:
-    client = sign_in("supervisor")
-    article, decider = make_article(session, "Wrapping", "We gift wrap."), make_user(session)
-    first = make_gap(session, "Gift wrap?", days_ago=1, asked=3, vector=unit(1, 0), model=MODEL)
-    session.add(question("Gift wrap?", unit(1, 0), gap_id=first.id, asked_at=utc_now() - timedelta(days=3)))
-    second = make_gap(
-        session, "Is it “wrapped” & tied?", days_ago=8, asked=1, vector=unit(0, 1), model=MODEL,
-        article_id=article.id, decided_by_id=decider.id, decided_at=utc_now(), state=GapState.SOLVED,
-    )  # fmt: skip
-    session.add(question("Wrapped?", unit(0, 1), gap_id=second.id))
-    session.commit()
-    ids = first.id, second.id
-    before = [facts(session, one) for one in ids]
-    post(client, first, "merger", other_id=second.id)
-    assert facts(session, ids[1]) == {"questions": []}
-    page = client.get(f"/knowledge/gaps/{ids[0]}").text
-    assert "Now one gap, with the questions of both." in page
-    assert "Two gaps again." in undone(client, page)
-    session.expunge_all()
-    assert [facts(session, one) for one in ids] == before
-    middles = session.scalars(select(KnowledgeGap.vector).order_by(KnowledgeGap.id)).all()
-    assert [np.frombuffer(one or b"", np.float32).round(3).tolist() for one in middles] == [[1, 0], [0, 1]]
-    assert "can no longer be taken apart" in undone(client, page)
-
-
-def test_what_was_asked_or_decided_since_a_merger_is_not_lost_when_it_is_taken_back(
-    sign_in: SignIn, session: Session
-) -> None:
-    client, gone = sign_in("supervisor"), make_gap(session, "Wrapped?")
-    kept = make_gap(session, "Gift wrap?", asked=2)
-    ids = kept.id, gone.id
-    post(client, kept, "merger", other_id=gone.id)
-    page = client.get(f"/knowledge/gaps/{ids[0]}").text
-    session.expire_all()
-    add(session, question("And ribbons?", gap_id=ids[0]))
-    kept.asked, kept.last_asked_at = kept.asked + 1, utc_now()
-    latest = kept.last_asked_at
-    session.commit()
-    undone(client, page)
-    session.expunge_all()
-    now = facts(session, ids[0])
-    assert (now["asked"], now["last_asked_at"], now["questions"]) == (3, latest, ["Gift wrap?", "And ribbons?"])
-    post(client, session.get_one(KnowledgeGap, ids[0]), "merger", other_id=ids[1])
-    page = client.get(f"/knowledge/gaps/{ids[0]}").text
-    post(client, session.get_one(KnowledgeGap, ids[0]), "state", state="ignored")
-    assert "A colleague changed this gap" in undone(client, page)
-    assert facts(session, ids[1]) == {"questions": []}
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each does when all begin at one moment."""
-    start = Barrier(len(acts))
-
-    def begin(act: Callable[[], Any]) -> Any:
-        start.wait(timeout=10)
-        return act()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [one.result(timeout=30) for one in [pool.submit(begin, act) for act in acts]]
-
-
-def test_two_who_merge_the_same_gaps_crosswise_both_get_an_answer(sign_in: SignIn, session: Session) -> None:
-    clients = [sign_in("supervisor"), sign_in("supervisor")]
-    for _ in range(5):
-        pair = make_gap(session, "Gift wrap?"), make_gap(session, "Wrapped?")
-        both = [gap.id for gap in pair]
-        acts = [
-            partial(post, client, gap, "merger", other_id=other.id)
-            for client, gap, other in zip(clients, pair, pair[::-1], strict=True)
-        ]
-        codes = [response.status_code for response in at_once(*acts)]
-        assert sorted(codes) == [303, 404]
-        session.expire_all()
-        kept = session.scalars(select(KnowledgeGap).where(KnowledgeGap.id.in_(both))).all()
-        assert [gap.asked for gap in kept] == [2]
-        session.expunge_all()
 
 
 def test_the_same_question_asked_twice_at_one_moment_opens_one_gap(app: Flask, session: Session) -> None:
