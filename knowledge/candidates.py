@@ -9,16 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge import ranking
+from knowledge import keywords, ranking
 from knowledge.embedding import unpacked
 from knowledge.feedback import dismissals
 from knowledge.held import Held
 from knowledge.index import Filters
+from knowledge.keywords import stem
 from knowledge.looking_up import Asked, LookUp
 from knowledge.nearby import Nearby, Numbers, Vectors
 
 NEAREST = 400  # passages that the search by meaning hands over
 REREAD = 20  # articles that are read sentence by sentence
+RECOUNTED = 30  # articles whose words are counted where there are no sentences to compare
 
 
 class Sentences(NamedTuple):
@@ -83,15 +85,16 @@ class Pool:
 def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> list[Candidate]:
     """The articles that answer best, best first: at most `limit`."""
     pool = found(asked, filters, looking)
-    vector = asked.vector
-    chosen = ranking.best(pool.scores, limit if vector is None else max(limit, REREAD))
+    vector, at_hand = asked.vector, looking.ground().at_hand
+    chosen = ranking.best(pool.scores, max(limit, RECOUNTED if vector is None else REREAD))
     if not chosen:
         return []
     pieces, article_ids = pool.best_pieces(chosen), pool.near.article_ids[chosen].tolist()
     scores = pool.scores[chosen].astype(np.float64)
     read = unread(pieces)
-    if vector is not None:
-        at_hand = looking.ground().at_hand
+    if vector is None:
+        scores += ranking.RECOUNTED * recounted(pieces, asked, at_hand.held)
+    else:
         read = sentences_of(pieces, asked, vector, at_hand.held)
         # An article whose sentences are not known is taken to have one like its best passage.
         sentence = np.maximum.reduceat(read.best, pieces.starts)
@@ -170,6 +173,15 @@ def sentences_of(pieces: Pieces, asked: Asked, vector: Vectors, held: Held) -> R
     best[known] = np.maximum.reduceat(cosines, (ends - counts)[known])
     centred = asked.background.centred_cosines(rows, vector, cosines)
     return Read(cosines.tolist(), centred.tolist(), ends.tolist(), best)
+
+
+def recounted(pieces: Pieces, asked: Asked, held: Held) -> NDArray[np.float64]:
+    """How often the words stand in those passages, as a share of the most: by article, of shape (articles,)."""
+    passages = held.passages(pieces.ids.tolist())
+    weights = {stemmed: asked.background.rarity.of(stemmed) for stemmed in set(map(stem, asked.looked_for))}
+    read = [(passage.head, passage.text) if (passage := passages.get(id)) else ("", "") for id in pieces.ids.tolist()]
+    best = np.maximum.reduceat(keywords.counted(read, weights), pieces.starts)
+    return best / (best.max() or 1)
 
 
 def scores_of(passage_ids: Numbers, ids: Numbers, scores: Vectors) -> Vectors:

@@ -84,8 +84,12 @@ class ReadPassage(NamedTuple):
     sentence_vectors: bytes | None  # one after the other, see knowledge.embedding.packed
 
     @property
+    def head(self) -> str:
+        return f"{self.title} {self.heading}"
+
+    @property
     def whole(self) -> str:
-        return f"{self.title} {self.heading} {self.text}"
+        return f"{self.head} {self.text}"
 
 
 class Held:

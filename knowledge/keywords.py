@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text
 
 from console.db import db
@@ -18,6 +19,7 @@ from knowledge.nearby import NONE, Numbers, Vectors
 
 MOST_WORDS = 400  # of a question that are looked at
 SHORTEST_BEGINNING = 3  # letters
+SATURATION, BY_LENGTH = 2.0, 0.75  # bm25's k1 and b
 HEAD = 2.0  # how much a word counts in a title or heading path; in the text alone 1
 
 ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ers", "ed", "es", "ly", "er", "s", "e", "y")
@@ -178,6 +180,21 @@ def unpacked(packed: bytes | None) -> Numbers:
     return np.frombuffer(packed or b"", ">i8").astype(np.int64)
 
 
+def counted(passages: Sequence[tuple[str, str]], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """The bm25 (Robertson and Zaragoza, 2009) of each of some passages, of shape (n,).
+
+    `passages`: head and text of each, at least one. `weights`: each stem's rarity. A word counts HEAD times in a head.
+    """
+    lengths = np.array([len(words) for _, words in passages], np.float64)
+    slack = SATURATION * (1 - BY_LENGTH + BY_LENGTH * lengths / max(lengths.mean(), 1))
+    scores = np.zeros(len(passages))
+    folded = [(head.casefold(), words.casefold()) for head, words in passages]
+    for stemmed, weight in weights.items():
+        times = np.array([HEAD * times_in(stemmed, head) + times_in(stemmed, words) for head, words in folded])
+        scores += weight * times * (SATURATION + 1) / (times + slack)
+    return scores
+
+
 def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") -> list[str]:
     """Which of a question's words a passage holds, in the question's order."""
     text = passage.casefold()
@@ -190,6 +207,11 @@ def words_in_common(words: Sequence[str], passage: str, *, beginning: str = "") 
 def stands_in(stemmed: str, text: str) -> bool:
     """Whether a word with this stem stands in a case-folded text. A stem is the beginning of its words."""
     return stemmed in text and any(stem(token) == stemmed for token in tokens_from(stemmed, text))
+
+
+def times_in(stemmed: str, text: str) -> int:
+    """How often one does."""
+    return sum(stem(token) == stemmed for token in tokens_from(stemmed, text))
 
 
 def tokens_from(beginning: str, text: str) -> Iterator[str]:

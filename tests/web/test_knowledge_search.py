@@ -302,6 +302,16 @@ def test_a_word_counts_more_in_a_title_or_a_heading_than_often_in_the_text(by_wo
         assert worth[titled.id] == worth[headed.id] > worth[often.id]
 
 
+def test_where_words_alone_are_known_the_article_that_says_them_more_often_comes_first(
+    by_words: Flask, session: Session
+) -> None:
+    make_article(session, "Shelves", "Hang a mirror beside it.")
+    make_article(session, "Bathroom", "A mirror beside a mirror.")
+    session.commit()
+    with by_words.app_context():
+        assert titles("mirror") == ["Bathroom", "Shelves"]
+
+
 def test_however_many_words_are_looked_up_by_one_statement(by_words: Flask, articles: dict[str, Article]) -> None:
     with by_words.app_context(), statements() as asked:
         found = keywords.find(["damaged", "gift", "sofa", "years", "nowhere"], 10, 100, beginning="cus")[0]
