@@ -23,6 +23,7 @@ UNREAD = ("script", "style", "template", "iframe", "object", "svg")  # nobody re
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 # What begins with one set of letters is looked for four times as fast as three alternatives.
 SENTENCE_END = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])[.!?…]*[\"”’')\]]*\s+|(?<=[。！？])[。！？]*|(?<=\n)\n*)")
+CELL = " | "  # between a table's cells
 # No sentence ends after these, nor after a list's number or an initial; it may after an hour.
 ABBREVIATION = re.compile(
     r"(?:^|[\s(\"“])(?:e\.g|i\.e|mr|mrs|ms|dr|vs|no|nr|ca|approx|incl|[a-z]"
@@ -74,7 +75,10 @@ def sentences(text: str) -> Sequence[tuple[int, int]]:
     spans = []
     start = 0
     for match in SENTENCE_END.finditer(text):
-        if "\n" not in match[0] and ABBREVIATION.search(text[start : match.end()].rstrip()):
+        if "\n" in match[0]:
+            if is_table_head(text, text.index("\n", match.start())):
+                continue
+        elif ABBREVIATION.search(text[start : match.end()].rstrip()):
             continue
         spans.append((start, match.end()))
         start = match.end()
@@ -85,6 +89,14 @@ def sentences(text: str) -> Sequence[tuple[int, int]]:
         if part.strip():
             trimmed.append((begin + len(part) - len(part.lstrip()), begin + len(part.rstrip())))
     return tuple(trimmed)
+
+
+def is_table_head(text: str, end: int) -> bool:
+    """Whether the line that ends there names a table's columns, which answers nothing without a row."""
+    start = text.rfind("\n", 0, end) + 1
+    above = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
+    below = text[end + 1 :].split("\n", 1)[0]
+    return CELL in text[start:end] and CELL in below and CELL not in above
 
 
 def walk_lines(body: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -110,7 +122,7 @@ def block_lines(node: SyntaxTreeNode, marker: str = "") -> Iterator[str]:
         case "table":
             for part in node.children:
                 for row in part.children:
-                    yield " | ".join(unmarked(cell).replace("\n", " ") for cell in row.children)
+                    yield CELL.join(unmarked(cell).replace("\n", " ") for cell in row.children)
         case "fence" | "code_block":
             yield node.content
         case "html_block":

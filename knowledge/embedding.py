@@ -260,7 +260,7 @@ def embed_passages(
     last = done = 0
     todo = (
         select(Passage.id, Passage.title, Passage.heading, Passage.text)
-        .where(lacks_vector(Passage, model.name))
+        .where(is_unread(model.name))
         .order_by(Passage.id)
         .limit(COMMIT_EVERY)
     )
@@ -291,8 +291,12 @@ def embed_passages(
 
 
 def passages_left(model: str) -> int:
-    """How many passages have no vector of this model yet."""
-    return db.session.scalar(select(func.count()).select_from(Passage).where(lacks_vector(Passage, model))) or 0
+    """How many passages have no vector of this model yet, or none of their sentences."""
+    return db.session.scalar(select(func.count()).select_from(Passage).where(is_unread(model))) or 0
+
+
+def is_unread(model: str) -> Any:
+    return or_(lacks_vector(Passage, model), Passage.sentence_vectors.is_(None))
 
 
 def lacks_vector(table: type[Article] | type[Passage], model: str) -> Any:

@@ -94,6 +94,10 @@ def test_what_holds_no_words_gives_no_passage(body: str) -> None:
     ("It costs 3.95 a parcel.", ["It costs 3.95 a parcel."]),
     ("Ring on Tuesday at 3. His twins start school.", ["Ring on Tuesday at 3.", "His twins start school."]),
     ("“Keep it.” She did.", ["“Keep it.”", "She did."]),
+    ("Check:\nwhat | lamp\nplug | Beacon\nfoot | Heron\nThen ring.",
+     ["Check:", "what | lamp\nplug | Beacon", "foot | Heron", "Then ring."]),
+    ("no. | qty.\n1 | 2\n3 | 4", ["no. | qty.\n1 | 2", "3 | 4"]),
+    ("Home | About\nLamps and more", ["Home | About", "Lamps and more"]),
     ("第一句。第二句。", ["第一句。", "第二句。"]),
     ("", []),
 ])  # fmt: skip

@@ -19,8 +19,11 @@ from console.gestures import sealing
 from console.gestures.households import household_of
 from console.gestures.ledger import offer
 from console.gestures.models import LedgerEntry
+from knowledge.embedding import passages_left
+from knowledge.models import Passage
 from tests.factories import NOW, add, make_customer, make_interaction, make_user
 from tests.factories_gestures import make_gesture, make_policy, terms_of
+from tests.factories_knowledge import make_article
 
 BY_HAND = (
     "passages_fts",
@@ -83,3 +86,18 @@ def test_what_was_given_before_learns_its_address_and_stays_sealed(app: Flask, s
         with pytest.raises(DBAPIError, match="an entry changes its state alone"):
             db.session.execute(update(LedgerEntry).values(address_key="another"))
         db.session.rollback()
+
+
+def test_passages_with_tables_are_read_anew(app: Flask, session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    prose = make_article(session, "Lamps", "Ask which lamp.").passages[0].id
+    table = make_article(session, "Checks", "| check | lamp |\n|---|---|\n| plug | Beacon |").passages[0].id
+    session.commit()
+    known = select(Passage.id).where(Passage.sentence_vectors.is_not(None))
+    with app.app_context():
+        flask_migrate.downgrade(revision="0014")
+        session.execute(update(Passage).values(model="a model", sentence_vectors=b"1"))
+        session.commit()
+        flask_migrate.upgrade()
+        assert "read anew by flask reindex: 1\n" in capsys.readouterr().out
+        assert db.session.scalars(known).all() == [prose]
+        assert passages_left("a model") == 1, table
