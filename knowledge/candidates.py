@@ -93,7 +93,7 @@ def candidates(asked: Asked, filters: Filters, looking: LookUp, limit: int) -> l
     scores = pool.scores[chosen].astype(np.float64)
     read = unread(pieces)
     if vector is None:
-        scores += ranking.RECOUNTED * recounted(pieces, asked, at_hand.held)
+        scores += ranking.FREQUENCY * recounted(pieces, asked, at_hand.held)
     else:
         read = sentences_of(pieces, asked, vector, at_hand.held)
         # An article whose sentences are not known is taken to have one like its best passage.

@@ -94,9 +94,13 @@ def sentences(text: str) -> Sequence[tuple[int, int]]:
 def is_table_head(text: str, end: int) -> bool:
     """Whether the line that ends there names a table's columns, which answers nothing without a row."""
     start = text.rfind("\n", 0, end) + 1
-    above = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
-    below = text[end + 1 :].split("\n", 1)[0]
-    return CELL in text[start:end] and CELL in below and CELL not in above
+    above = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    below = text.find("\n", end + 1)
+    return (
+        text.find(CELL, start, end) >= 0
+        and text.find(CELL, end, below if below >= 0 else len(text)) >= 0
+        and text.find(CELL, above, start) < 0
+    )
 
 
 def walk_lines(body: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -21,7 +21,6 @@ COMMON_WORD = 0.15  # how much a word that says nothing weighs beside one that d
 SHORTEST, LONGEST = 3, 5  # letters of a part of a word, its edges included
 COMPARED = 12  # sentences nearest in meaning, whose words are compared
 BITS = 50  # of a part's number: two of a sentence are the same by chance once in ten thousand million times
-MOST_TOGETHER = 1 << (62 - BITS)
 MOST_KEPT = 10_000  # sentences
 DOUBT = 2.0  # so much rarity must be shared before "all words are there" says much
 
@@ -87,7 +86,7 @@ class Wording:
 
 
 def wordings(texts: Sequence[str], rarity: Rarity) -> list[Wording]:
-    """The wording of each of at most MOST_TOGETHER texts. Their parts are counted all at once."""
+    """The wording of each of at most 4,096 texts (what BITS leave). Their parts are counted all at once."""
     tokens = [[token.casefold() for token in TOKEN.findall(text)] for text in texts]
     each = [np.concatenate([NO_PARTS, *map(parts_of, own)]) for own in tokens]
     marked = [parts + (place << BITS) for place, parts in enumerate(each)]

@@ -19,7 +19,7 @@ BEST_FEW = 3  # passages that stand for the whole article
 STANDING = 0.03
 VERIFIED = 0.01
 DISMISSED = 0.15
-RECOUNTED = 2.0  # how often words stand in the best passages, beside that they do: where words alone are known
+FREQUENCY = 2.0  # how often words stand in the best passages, beside that they do: where words alone are known
 
 # A question's length, in words: from SHORT on its whole article counts more, and at LONG it counts most.
 SHORT, LONG = 8, 64
