@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from console.db import utc_now
 from knowledge.chunking import cut
 from knowledge.models import Article, Passage
 from tests.factories import add
@@ -28,3 +31,8 @@ def make_article(
         for position, piece in enumerate(cut(title, body))
     ]
     return add(session, Article(title=title, body=body, source="test", content_hash="", passages=passages, **given))
+
+
+def today() -> date:
+    """As the console's own time zone has it."""
+    return utc_now().astimezone(ZoneInfo("Europe/London")).date()

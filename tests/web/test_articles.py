@@ -5,9 +5,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -25,11 +24,10 @@ from knowledge.models import (
     Origin,
     Passage,
 )
-from knowledge.rendering import PREVIEWED
 from knowledge.searching import search
 from tests.conftest import HTMX
 from tests.factories import add, make_user
-from tests.factories_knowledge import make_article
+from tests.factories_knowledge import make_article, today
 
 SignIn = Callable[..., Any]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -47,11 +45,6 @@ WORDS = {
     "key": KEY,
     "revision": "0",
 }
-
-
-def today() -> date:
-    """As the console's own time zone has it."""
-    return utc_now().astimezone(ZoneInfo("Europe/London")).date()
 
 
 def fill(article: Article, **given: str) -> dict[str, str]:
@@ -371,81 +364,6 @@ def test_the_list_costs_the_same_however_long_it_is(session: Session, sign_in: S
         costs.add(int(owner.get("/knowledge/articles").headers["X-Sql-Statements"]))
     assert len(costs) == 1
     assert costs.pop() <= 7
-
-
-def test_steps_have_boxes_and_the_printed_page_nothing_around_it(session: Session, sign_in: SignIn) -> None:
-    body = "1. Ask.\n2. Refund.\n\n- a point\n\n<input name=x onfocus=alert(1)>"
-    make_article(session, "Refunds", body, slug="refunds")
-    session.commit()
-    agent = sign_in("agent")
-    page = agent.get("/knowledge/articles/refunds").text
-    assert page.count('type="checkbox"') - page.count("data-single-keys") == 2
-    assert 'aria-label="Step 2 done"' in page
-    assert "onfocus" not in page.replace("&lt;input name=x onfocus", "")
-    paper = agent.get("/knowledge/articles/refunds/print").text
-    assert "Refund." in paper
-    assert "<title>Refunds · Plus One</title>" in paper  # what a PDF of it is called
-    assert 'class="bar"' not in paper
-
-
-def test_the_preview_is_what_readers_will_see(sign_in: SignIn) -> None:
-    page = sign_in("supervisor").post(
-        "/knowledge/articles/preview", data={"body": "# Top\n\n**must** <script>alert(1)</script>\0"}, headers=HTMX
-    )
-    assert "<h2>Top</h2>" in page.text
-    assert "<strong>must</strong>" in page.text
-    assert "<script>" not in page.text
-
-
-def test_of_a_very_long_text_the_beginning_is_shown_while_it_is_written(sign_in: SignIn) -> None:
-    long = "## A heading\n\n" + "A line of words.\n\n" * 15_000
-    page = sign_in("supervisor").post("/knowledge/articles/preview", data={"body": long}, headers=HTMX).text
-    assert "<h2>A heading</h2>" in page and "This is the beginning" in page
-    assert len(page) < 2 * PREVIEWED and "A line of words.</p>" in page[-400:]
-
-
-def test_owners_see_at_home_what_to_check_again(session: Session, sign_in: SignIn) -> None:
-    owner, other = sign_in("supervisor"), sign_in("agent")
-    make_article(session, "Late one", owner_id=owner.user.id, verify_by=today() - timedelta(days=5))
-    make_article(session, "Soon one", owner_id=owner.user.id, verify_by=today() + timedelta(days=14))
-    make_article(session, "Far one", owner_id=owner.user.id, verify_by=today() + timedelta(days=15))
-    make_article(session, "Ending", owner_id=owner.user.id, expires_on=today() + timedelta(days=2))
-    session.commit()
-    page = owner.get("/").text
-    assert "To check again" in page
-    assert [title in page for title in ("Late one", "Soon one", "Ending", "Far one")] == [True, True, True, False]
-    link = re.search(r'href="([^"]+)">All articles that are due', page)
-    assert link is not None
-    listed = owner.get(html.unescape(link[1])).text
-    assert [title in listed for title in ("Late one", "Soon one", "Ending", "Far one")] == [True, True, True, False]
-    assert "To check again" not in other.get("/").text
-
-
-def test_what_expires_first_and_what_is_nobodys_stand_with_their_own_day_at_home(
-    session: Session, sign_in: SignIn
-) -> None:
-    owner, day_after = sign_in("supervisor"), today() + timedelta(days=1)
-    far = {"owner_id": owner.user.id, "verify_by": today() + timedelta(days=90)}
-    make_article(session, "Still to come", owner_id=owner.user.id, verify_by=day_after)
-    make_article(session, "Gone today", **far, expires_on=today())
-    make_article(session, "Unowned", verify_by=today() - timedelta(days=9))
-    session.commit()
-    rows = re.findall(r'<li class="pref">.*?</li>', owner.get("/").text, re.S)
-    told = [re.sub(r"<[^>]+>", " ", row) for row in rows]
-    for words, row in zip(
-        ("Gone today  expired ", "Still to come  check by ", "Unowned  was to be checked"), told, strict=True
-    ):
-        assert words in row
-    assert "nobody's" in told[2] or "nobody&#39;s" in told[2]
-    assert "Unowned" not in sign_in("agent").get("/").text
-
-
-def test_who_may_edit_is_led_from_what_has_expired_to_its_day(session: Session, sign_in: SignIn) -> None:
-    slug = make_article(session, "Sale", expires_on=today()).slug
-    session.commit()
-    link = f"/knowledge/articles/{slug}/editor#expires_on"
-    assert link in sign_in("supervisor").get(f"/knowledge/articles/{slug}").text
-    assert link not in sign_in("agent").get(f"/knowledge/articles/{slug}").text
 
 
 def test_agents_neither_edit_nor_decide(sign_in: SignIn, article: Article) -> None:

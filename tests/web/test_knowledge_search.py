@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from console.db import db, utc_now
+from console.db import db
 from knowledge import held, keywords
 from knowledge.embedding import ENCODERS, EncoderState, embed_missing, encoder
 from knowledge.held import now
@@ -377,39 +377,6 @@ def test_the_pane_shows_three_passages_with_their_keys(by_words: Flask, session:
     assert 'aria-label="Copy the answer: Gift card ' in pane
     assert "<html" not in pane
     assert "<html" in client.get("/knowledge/panel?q=gift+card").text
-
-
-@pytest.mark.parametrize("slug", ["%00", "x%00y", "no-such-article", "x" * 500])
-def test_an_article_that_is_not_there_is_not_found(by_words: Flask, sign_in: SignIn, slug: str) -> None:
-    assert sign_in("agent").get(f"/knowledge/articles/{slug}").status_code == 404
-
-
-def test_an_article_shows_what_a_reader_must_know(by_words: Flask, session: Session, sign_in: SignIn) -> None:
-    client = sign_in("agent")
-    article = make_article(
-        session, "Late parcels", "# Rule\n\nTwo days.\n\n<script>alert(1)</script>", labels=["delivery"],
-        owner_id=client.user.id, verified_at=utc_now(), verify_by=utc_now().date().replace(year=2020),  # type: ignore[attr-defined]
-    )  # fmt: skip
-    session.commit()
-    client.get("/knowledge")  # brings the index up to date
-    page = client.get(f"/knowledge/articles/{article.slug}")
-    assert "<h2>Rule</h2>" in page.text
-    assert "alert(1)" not in page.text
-    assert "This may be out of date" in page.text
-    assert client.user.short_name in page.text  # type: ignore[attr-defined]
-    assert "verified" in page.text
-    assert int(page.headers["X-Sql-Statements"]) <= 6
-
-
-def test_a_draft_is_there_only_for_those_who_may_edit(
-    by_words: Flask, articles: dict[str, Article], sign_in: SignIn
-) -> None:
-    assert sign_in("agent").get(f"/knowledge/articles/{articles['draft'].slug}").status_code == 404
-    assert sign_in("supervisor").get(f"/knowledge/articles/{articles['draft'].slug}").status_code == 200
-    archived = sign_in("agent").get(f"/knowledge/articles/{articles['old'].slug}")
-    assert archived.status_code == 200
-    assert "Nobody finds it any more" in archived.text
-    assert sign_in("agent").get("/knowledge/articles/nothing-here").status_code == 404
 
 
 def test_articles_close_in_meaning_stand_beside_an_article(
